@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server: both sockets and everyone connected to them.  It owns listeners, peers, quotas and the memory
+ * of all of them, which is taken at once when it is made; serving allocates nothing but the JSON of a
+ * Varlink call.
+ *
+ * It reads time from the keeper and knows nothing of configuration files or the service manager: main hands
+ * it sockets that were passed in, limits, and the facts that status tells of the daemon.
+ *
+ * The one thing a reader would get wrong: it does not guard the runtime directory.  Whoever lets it make
+ * sockets by path holds the directory's lock, so that a socket file found there is a dead daemon's.
+ */
+#ifndef VDSOTIMED_SERVER_H
+#define VDSOTIMED_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct keeper;
+struct loop;
+struct server;
+
+/* Where both kinds are listed: X(NAME, name of a passed socket, file in the runtime directory) */
+#define SERVER_SOCKETS(X) \
+	X(STAMP, "stamp", "stamp") \
+	X(VARLINK, "varlink", "org.vdsotime.Time")
+
+#define SERVER_SOCKET_ENUM(NAME, name, file) SERVER_##NAME,
+enum server_socket { SERVER_SOCKETS(SERVER_SOCKET_ENUM) SERVER_SOCKET_COUNT };
+#undef SERVER_SOCKET_ENUM
+
+struct server_options {
+	uint32_t peers_max; /* of both sockets: 8 to 65536; 8192 */
+	uint32_t
+		peers_per_user_max; /* of one uid; the daemon's own and root are not held to it; 1024 */
+	uint32_t peers_reserved; /* of peers_max, kept for root and the daemon's own uid; 64 */
+	uint32_t subscriptions_max; /* of one uid; 1024 */
+	uint64_t frame_timeout_ns; /* from the first byte of a Varlink message to its last; 2 s */
+	uint64_t stall_timeout_ns; /* a reply is not taken for so long; 5 s */
+};
+
+/* The values named above. */
+#define SERVER_OPTIONS_DEFAULT \
+	{ \
+		.peers_max = 8192, .peers_per_user_max = 1024, .peers_reserved = 64, \
+		.subscriptions_max = 1024, .frame_timeout_ns = UINT64_C(2000000000), \
+		.stall_timeout_ns = UINT64_C(5000000000), \
+	}
+
+/* Why Reload did not happen. */
+struct server_refused_configuration {
+	char file[256]; /* "" when no file is to blame */
+	uint32_t line; /* from 1; 0: none */
+	char message[256]; /* a sentence */
+};
+
+/* What status tells of the daemon, and what a peer may ask of it.  Borrowed; outlives the server. */
+struct server_facts {
+	const char *version;
+	const char *runtime_dir;
+	const char *const *configuration_files; /* in order, NULL at the end; may be NULL */
+
+	/* Read the configuration again and put it in force; 0, or negative and *ret filled.  NULL: Reload
+	 * answers MethodNotImplemented. */
+	int (*reload)(void *data, struct server_refused_configuration *ret);
+	void *data;
+};
+
+/* Watchers that the loop must have for a server with these options. */
+uint32_t server_watchers(const struct server_options *options);
+
+/*
+ * Take the memory and nothing else: no socket is open yet.  options are copied, the rest is borrowed.
+ * 0, -ENOMEM, or -EINVAL (a limit out of its range).
+ */
+int server_new(struct server **ret, const struct server_options *options, struct loop *loop,
+	struct keeper *keeper, const struct server_facts *facts);
+
+/* Close everything at once and free it.  Takes NULL, returns NULL. */
+struct server *server_free(struct server *s);
+
+/*
+ * Serve on a socket that was passed in under that name ("stamp", "varlink").  fd: listening, consumed in
+ * every case.  0; -ENOENT (no such name); -EEXIST (there is one already); -ENOTSOCK, -EPROTOTYPE (not
+ * AF_UNIX, of the wrong type, or not listening).
+ */
+int server_listen_fd(struct server *s, const char *name, int fd);
+
+/*
+ * Serve on a socket of our own in runtime_dir (of the facts), mode 0666; a dead daemon's file is replaced.
+ * Nothing to do for a socket that was passed in.  0; -ENAMETOOLONG; -EADDRINUSE (what is there is no
+ * socket); what bind() said.
+ */
+int server_listen(struct server *s, enum server_socket socket);
+
+/* New limits; in force for connections from now on, but peers_max, which stays. */
+void server_configure(struct server *s, const struct server_options *options);
+
+/*
+ * Stop: listen no more (and remove the socket files that are ours), answer what was received, close whoever
+ * has taken its last reply, give the others until timeout_ns, and then call done (from the loop, or before
+ * this returns).  May be called once.
+ */
+void server_stop(struct server *s, uint64_t timeout_ns, void (*done)(void *data), void *data);
+
+/* One socket's counts since the start. */
+#define SERVER_HISTOGRAM 32
+struct server_statistics {
+	uint64_t accepted;
+	uint64_t turned_away_total; /* peers_max reached */
+	uint64_t turned_away_user; /* peers_per_user_max reached */
+	uint64_t turned_away_system; /* no descriptor, no memory */
+	uint64_t frames;
+	uint64_t requests;
+	uint64_t refused[16]; /* by enum stamp_refusal, enum varlink_refusal */
+	uint64_t attached;
+	uint64_t stamps;
+	uint64_t ticks;
+	uint64_t ticks_lost;
+	uint64_t stalled;
+	uint64_t unfinished;
+	uint64_t received_bytes;
+	uint64_t sent_bytes;
+	uint64_t histogram
+		[SERVER_HISTOGRAM]; /* of the time to serve a frame: [n] is 2^n to 2^(n+1) - 1 ns */
+	uint32_t peers; /* now */
+	uint32_t subscriptions; /* now */
+};
+void server_statistics(
+	const struct server *s, enum server_socket socket, struct server_statistics *ret);
+
+/* Objects charged to users now: 0 once everyone has gone. */
+uint64_t server_charges(const struct server *s);
+
+#endif
