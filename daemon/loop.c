@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libev, and the only file that knows it.
+ *
+ * EVFLAG_NOENV, so that LIBEV_FLAGS in the environment chooses no other backend.  No ev_periodic: libev
+ * would open a timerfd of its own for it.  Each ev_timer is started against a clock read just now, since
+ * libev's idea of now is as old as the round.
+ *
+ * The one thing a reader would get wrong: an event fed to libev inside a callback is delivered in the same
+ * round, before the other descriptors' turn.  loop_io_again() therefore goes through a list that a timer of
+ * zero length empties in the round after.
+ */
+#include "daemon/loop.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include <ev.h>
+
+struct loop_io {
+	ev_io ev;
+	struct loop *loop;
+	void (*call)(void *data, unsigned int events);
+	struct loop_io *again_next; /* in loop->again, when again_link is not NULL */
+	struct loop_io **again_link;
+};
+
+struct loop_timer {
+	ev_timer ev;
+	struct loop *loop;
+	void (*call)(void *data);
+};
+
+struct loop_signal {
+	ev_signal ev;
+	struct loop *loop;
+	void (*call)(void *data, int signum);
+};
+
+union watcher {
+	union watcher *next; /* while it is free */
+	struct loop_io io;
+	struct loop_timer timer;
+	struct loop_signal signal;
+};
+
+struct loop {
+	struct ev_loop *ev;
+	union watcher *slab;
+	union watcher *free;
+	uint32_t slab_used; /* beyond this nothing was ever handed out, nor touched */
+	uint32_t slab_size;
+	struct loop_io *again;
+	ev_timer again_timer;
+};
+
+static union watcher *watcher_take(struct loop *l)
+{
+	union watcher *w = l->free;
+
+	if (w != NULL) {
+		l->free = w->next;
+		return w;
+	}
+	return l->slab_used < l->slab_size ? &l->slab[l->slab_used++] : NULL;
+}
+
+static void watcher_put(struct loop *l, union watcher *w)
+{
+	w->next = l->free;
+	l->free = w;
+}
+
+static void again_unlink(struct loop_io *w)
+{
+	if (w->again_link == NULL)
+		return;
+	*w->again_link = w->again_next;
+	if (w->again_next != NULL)
+		w->again_next->again_link = w->again_link;
+	w->again_link = NULL;
+	w->again_next = NULL;
+}
+
+/* Those who ask again while they are called wait for the round after: the list is taken over first. */
+static void again_fire(struct ev_loop *ev, ev_timer *timer, int events)
+{
+	struct loop *l = timer->data;
+	struct loop_io *due = l->again;
+
+	(void)ev;
+	(void)events;
+	l->again = NULL;
+	if (due != NULL)
+		due->again_link = &due;
+	while (due != NULL) {
+		struct loop_io *w = due;
+
+		again_unlink(w);
+		w->call(w->ev.data, LOOP_READ);
+	}
+}
+
+int loop_new(struct loop **ret, uint32_t watchers_max)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return -ENOMEM;
+	l->slab = calloc(watchers_max, sizeof(*l->slab));
+	if (l->slab == NULL) {
+		free(l);
+		return -ENOMEM;
+	}
+	l->slab_size = watchers_max;
+	l->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL | EVBACKEND_POLL);
+	if (l->ev == NULL) {
+		free(l->slab);
+		free(l);
+		return -ENOSYS;
+	}
+	ev_timer_init(&l->again_timer, again_fire, 0., 0.);
+	l->again_timer.data = l;
+	*ret = l;
+	return 0;
+}
+
+struct loop *loop_free(struct loop *l)
+{
+	if (l == NULL)
+		return NULL;
+	ev_loop_destroy(l->ev);
+	free(l->slab);
+	free(l);
+	return NULL;
+}
+
+/* libev returns when nothing is watched; whoever has nothing to wait for should not wait. */
+void loop_run(struct loop *l)
+{
+	ev_run(l->ev, 0);
+}
+
+void loop_stop(struct loop *l)
+{
+	ev_break(l->ev, EVBREAK_ALL);
+}
+
+void loop_once(struct loop *l, int wait)
+{
+	ev_run(l->ev, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+}
+
+static int events_to_ev(unsigned int events)
+{
+	return (events & LOOP_READ ? EV_READ : 0) | (events & LOOP_WRITE ? EV_WRITE : 0);
+}
+
+static void io_fire(struct ev_loop *ev, ev_io *io, int events)
+{
+	struct loop_io *w = (struct loop_io *)(void *)io;
+	unsigned int told = (events & EV_READ ? (unsigned int)LOOP_READ : 0U) |
+			    (events & EV_WRITE ? (unsigned int)LOOP_WRITE : 0U);
+
+	(void)ev;
+	/* EV_ERROR: libev gave the descriptor up.  Its owner finds out by reading it. */
+	if (events & EV_ERROR)
+		told |= LOOP_READ;
+	w->call(io->data, told);
+}
+
+int loop_io_new(struct loop *l, int fd, unsigned int events,
+	void (*call)(void *data, unsigned int events), void *data, struct loop_io **ret)
+{
+	union watcher *taken = watcher_take(l);
+
+	if (taken == NULL)
+		return -ENOSPC;
+	struct loop_io *w = &taken->io;
+
+	*w = (struct loop_io){ .loop = l, .call = call };
+	ev_io_init(&w->ev, io_fire, fd, events_to_ev(events));
+	w->ev.data = data;
+	if (events != 0)
+		ev_io_start(l->ev, &w->ev);
+	*ret = w;
+	return 0;
+}
+
+struct loop_io *loop_io_free(struct loop_io *w)
+{
+	if (w == NULL)
+		return NULL;
+	again_unlink(w);
+	ev_io_stop(w->loop->ev, &w->ev);
+	watcher_put(w->loop, (union watcher *)(void *)w);
+	return NULL;
+}
+
+void loop_io_events(struct loop_io *w, unsigned int events)
+{
+	int wanted = events_to_ev(events);
+
+	if (ev_is_active(&w->ev) ? (w->ev.events & (EV_READ | EV_WRITE)) == wanted : wanted == 0)
+		return;
+	ev_io_stop(w->loop->ev, &w->ev);
+	ev_io_set(&w->ev, w->ev.fd, wanted);
+	if (wanted != 0)
+		ev_io_start(w->loop->ev, &w->ev);
+}
+
+void loop_io_again(struct loop_io *w)
+{
+	struct loop *l = w->loop;
+
+	if (w->again_link != NULL)
+		return;
+	w->again_next = l->again;
+	w->again_link = &l->again;
+	if (l->again != NULL)
+		l->again->again_link = &w->again_next;
+	l->again = w;
+	if (!ev_is_active(&l->again_timer)) {
+		ev_timer_set(&l->again_timer, 0., 0.);
+		ev_timer_start(l->ev, &l->again_timer);
+	}
+}
+
+static void timer_fire(struct ev_loop *ev, ev_timer *timer, int events)
+{
+	struct loop_timer *t = (struct loop_timer *)(void *)timer;
+
+	(void)ev;
+	(void)events;
+	t->call(timer->data);
+}
+
+int loop_timer_new(struct loop *l, void (*call)(void *data), void *data, struct loop_timer **ret)
+{
+	union watcher *taken = watcher_take(l);
+
+	if (taken == NULL)
+		return -ENOSPC;
+	struct loop_timer *t = &taken->timer;
+
+	*t = (struct loop_timer){ .loop = l, .call = call };
+	ev_timer_init(&t->ev, timer_fire, 0., 0.);
+	t->ev.data = data;
+	*ret = t;
+	return 0;
+}
+
+struct loop_timer *loop_timer_free(struct loop_timer *t)
+{
+	if (t == NULL)
+		return NULL;
+	ev_timer_stop(t->loop->ev, &t->ev);
+	watcher_put(t->loop, (union watcher *)(void *)t);
+	return NULL;
+}
+
+static void timer_start(struct loop_timer *t, double after_s, double repeat_s)
+{
+	ev_timer_stop(t->loop->ev, &t->ev);
+	ev_now_update(t->loop->ev);
+	ev_timer_set(&t->ev, after_s, repeat_s);
+	ev_timer_start(t->loop->ev, &t->ev);
+}
+
+void loop_timer_start(struct loop_timer *t, uint64_t after_ns)
+{
+	timer_start(t, (double)after_ns * 1e-9, 0.);
+}
+
+void loop_timer_start_periodic(struct loop_timer *t, uint64_t period_ns)
+{
+	timer_start(t, (double)period_ns * 1e-9, (double)period_ns * 1e-9);
+}
+
+void loop_timer_stop(struct loop_timer *t)
+{
+	ev_timer_stop(t->loop->ev, &t->ev);
+}
+
+static void signal_fire(struct ev_loop *ev, ev_signal *signal, int events)
+{
+	struct loop_signal *s = (struct loop_signal *)(void *)signal;
+
+	(void)ev;
+	(void)events;
+	s->call(signal->data, signal->signum);
+}
+
+int loop_signal_new(struct loop *l, int signum, void (*call)(void *data, int signum), void *data,
+	struct loop_signal **ret)
+{
+	union watcher *taken = watcher_take(l);
+
+	if (taken == NULL)
+		return -ENOSPC;
+	struct loop_signal *s = &taken->signal;
+
+	*s = (struct loop_signal){ .loop = l, .call = call };
+	ev_signal_init(&s->ev, signal_fire, signum);
+	s->ev.data = data;
+	ev_signal_start(l->ev, &s->ev);
+	*ret = s;
+	return 0;
+}
+
+struct loop_signal *loop_signal_free(struct loop_signal *s)
+{
+	if (s == NULL)
+		return NULL;
+	ev_signal_stop(s->loop->ev, &s->ev);
+	watcher_put(s->loop, (union watcher *)(void *)s);
+	return NULL;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hash of users with chains, over a slab that has room for one user per possible connection: charging
+ * cannot fail for want of memory.
+ *
+ * The one thing a reader would get wrong: a user's entry lives exactly as long as it has a connection, so
+ * a pointer to it is good for whoever holds one, and for nobody else.
+ */
+#include "daemon/quota.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+/* Uids are handed out in rows: multiplying spreads them over the upper bits (Knuth's 2^32 / phi). */
+static struct quota_user **bucket_of(const struct quota *q, uint32_t uid)
+{
+	return &q->buckets[((uid * UINT32_C(2654435769)) >> 12) & q->bucket_mask];
+}
+
+static struct quota_user **find(const struct quota *q, uint32_t uid)
+{
+	struct quota_user **link = bucket_of(q, uid);
+
+	while (*link != NULL && (*link)->uid != uid)
+		link = &(*link)->next;
+	return link;
+}
+
+int quota_init(struct quota *q, const struct quota_limits *limits)
+{
+	uint32_t buckets = 16;
+
+	if (limits->peers_max == 0 || limits->peers_reserved >= limits->peers_max)
+		return -EINVAL;
+	while (buckets < limits->peers_max && buckets < UINT32_C(1) << 16)
+		buckets *= 2;
+	*q = (struct quota){ .limits = *limits, .bucket_mask = buckets - 1 };
+	q->slab = calloc(limits->peers_max, sizeof(*q->slab));
+	q->buckets = calloc(buckets, sizeof(struct quota_user *));
+	if (q->slab == NULL || q->buckets == NULL) {
+		quota_deinit(q);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void quota_deinit(struct quota *q)
+{
+	free(q->slab);
+	free(q->buckets);
+	*q = (struct quota){ 0 };
+}
+
+void quota_configure(struct quota *q, const struct quota_limits *limits)
+{
+	uint32_t peers_max = q->limits.peers_max;
+
+	q->limits = *limits;
+	q->limits.peers_max = peers_max;
+	if (q->limits.peers_reserved >= peers_max)
+		q->limits.peers_reserved = peers_max - 1;
+}
+
+int quota_charge_peer(struct quota *q, uint32_t uid, struct quota_user **ret)
+{
+	bool privileged = uid == 0 || uid == q->limits.privileged_uid;
+	uint32_t reserved = privileged ? 0 : q->limits.peers_reserved;
+	struct quota_user **link = find(q, uid);
+	struct quota_user *user = *link;
+
+	if (q->peers >= q->limits.peers_max - reserved)
+		return -EUSERS;
+	if (!privileged && (user == NULL ? 0 : user->peers) >= q->limits.peers_per_user_max)
+		return -EDQUOT;
+	if (user == NULL) {
+		user = q->free != NULL ? q->free : &q->slab[q->slab_used++];
+		q->free = user->next;
+		*user = (struct quota_user){ .uid = uid };
+		*link = user;
+		q->users++;
+	}
+	user->peers++;
+	q->peers++;
+	*ret = user;
+	return 0;
+}
+
+void quota_release_peer(struct quota *q, struct quota_user *user)
+{
+	q->peers--;
+	if (--user->peers > 0)
+		return;
+	*find(q, user->uid) = user->next;
+	user->next = q->free;
+	q->free = user;
+	q->users--;
+}
+
+int quota_charge_subscription(struct quota *q, struct quota_user *user)
+{
+	if (user->subscriptions >= q->limits.subscriptions_per_user_max)
+		return -EDQUOT;
+	user->subscriptions++;
+	q->subscriptions++;
+	return 0;
+}
+
+void quota_release_subscription(struct quota *q, struct quota_user *user)
+{
+	user->subscriptions--;
+	q->subscriptions--;
+}
+
+uint64_t quota_charges(const struct quota *q)
+{
+	return (uint64_t)q->peers + q->subscriptions;
+}
