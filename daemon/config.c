@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All settings stand in one table: section, name, kind, limits, place.  What is expected of a value is
+ * told from the same limits that it is held against.
+ *
+ * inih parses, but through a reader of lines that is ours, because its own has traps: it gives no line
+ * numbers as Debian builds it, silently splits lines of more than INI_MAX_LINE bytes in two, takes an
+ * indented line for more of the value above it, and stops at a NUL.
+ */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ini.h>
+
+#include "daemon/log.h"
+#include "daemon/quantity.h"
+
+const char *const config_dirs[] = {
+	"/etc/vdsotimed",
+	"/run/vdsotimed",
+	"/usr/local/lib/vdsotimed",
+	"/usr/lib/vdsotimed",
+	NULL,
+};
+
+static const char *const counter_choices[] = { "auto", "trust", "off", NULL };
+static const char *const level_choices[] = { "error", "warning", "notice", "info", "debug", NULL };
+
+/*
+ * A setting.  With units the field is a uint64_t, else a uint32_t; with choices its value is min for the
+ * first of them, min + 1 for the second, and so on.
+ */
+struct key {
+	const char *section;
+	const char *name;
+	size_t offset;
+	const struct quantity_unit *units;
+	const char *const *choices;
+	uint64_t min, max;
+};
+
+#define AT(field) .offset = offsetof(struct config, field)
+#define MS UINT64_C(1000000)
+
+static const struct key keys[] = {
+	{ "Time", "Counter", AT(keeper.counter), .choices = counter_choices,
+		.min = KEEPER_COUNTER_AUTO },
+	{ "Time", "Period", AT(keeper.period_ns), quantity_durations, .min = 10 * MS,
+		.max = 1000 * MS },
+	{ "Time", "FastPeriod", AT(keeper.fast_period_ns), quantity_durations, .min = 1 * MS,
+		.max = 1000 * MS },
+	{ "Time", "MaxDrift", AT(keeper.max_drift_ppb), quantity_rates, .min = 1, .max = 500000 },
+	{ "Time", "MaxSlew", AT(keeper.max_slew_ppb), quantity_rates, .min = 1000,
+		.max = 100000000 },
+	{ "Socket", "MaxPeers", AT(server.peers_max), .min = 8, .max = 65536 },
+	{ "Socket", "MaxPeersPerUser", AT(server.peers_per_user_max), .min = 1, .max = 65536 },
+	{ "Socket", "ReservedPeers", AT(server.peers_reserved), .min = 0, .max = 65535 },
+	{ "Socket", "MaxSubscriptionsPerUser", AT(server.subscriptions_max), .min = 1,
+		.max = 65536 },
+	{ "Socket", "FrameTimeout", AT(server.frame_timeout_ns), quantity_durations,
+		.min = 100 * MS, .max = 60000 * MS },
+	{ "Socket", "StallTimeout", AT(server.stall_timeout_ns), quantity_durations,
+		.min = 100 * MS, .max = 60000 * MS },
+	{ "Log", "Level", AT(log_level), .choices = level_choices, .min = LEVEL_ERROR },
+};
+
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+/* A configuration in the making. */
+struct loader {
+	struct config config;
+	struct server_refused_configuration *refused;
+	bool failed;
+	const char *path; /* being read */
+	FILE *stream;
+	uint32_t line; /* of it, from 1 */
+};
+
+static void __attribute__((format(printf, 2, 3))) refuse(struct loader *l, const char *format, ...)
+{
+	struct server_refused_configuration here = { .line = l->line };
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(here.message, sizeof(here.message), format, args);
+	va_end(args);
+	if (l->path)
+		snprintf(here.file, sizeof(here.file), "%s", l->path);
+
+	if (here.line)
+		log_error("%s:%" PRIu32 ": %s", here.file, here.line, here.message);
+	else if (l->path)
+		log_error("%s: %s", here.file, here.message);
+	else
+		log_error("configuration: %s", here.message);
+	if (!l->failed)
+		*l->refused = here;
+	l->failed = true;
+}
+
+void config_default(struct config *ret)
+{
+	*ret = (struct config){
+		.keeper = {
+			.period_ns = 100 * MS,
+			.fast_period_ns = 10 * MS,
+			.max_drift_ppb = 50000,
+			.max_slew_ppb = 100000000,
+			.counter = KEEPER_COUNTER_AUTO,
+		},
+		.server = SERVER_OPTIONS_DEFAULT,
+		.log_level = LEVEL_INFO,
+	};
+}
+
+static uint64_t load_field(const struct config *c, const struct key *k)
+{
+	const char *field = (const char *)c + k->offset;
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (k->units) {
+		memcpy(&wide, field, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, field, sizeof(narrow));
+	return narrow;
+}
+
+static void store_field(struct config *c, const struct key *k, uint64_t value)
+{
+	char *field = (char *)c + k->offset;
+	uint32_t narrow = (uint32_t)value;
+
+	if (k->units)
+		memcpy(field, &value, sizeof(value));
+	else
+		memcpy(field, &narrow, sizeof(narrow));
+}
+
+static void refuse_value(struct loader *l, const struct key *k, const char *value)
+{
+	char expected[160] = "one of", min[32], max[32];
+
+	if (k->choices) {
+		for (const char *const *choice = k->choices; *choice; choice++) {
+			size_t used = strlen(expected);
+			snprintf(expected + used, sizeof(expected) - used, "%s %s",
+				choice == k->choices ? "" : ",", *choice);
+		}
+	} else {
+		quantity_format(min, sizeof(min), k->units, k->min);
+		quantity_format(max, sizeof(max), k->units, k->max);
+		snprintf(expected, sizeof(expected), "%s from %s to %s",
+			!k->units                        ? "a number"
+			: k->units == quantity_durations ? "a duration with its unit"
+							 : "a rate with its unit",
+			min, max);
+	}
+	refuse(l, "%s=%s: expected %s", k->name, value, expected);
+}
+
+static int parse_value(const struct key *k, const char *text, uint64_t *ret)
+{
+	if (k->choices) {
+		for (size_t i = 0; k->choices[i]; i++)
+			if (strcmp(text, k->choices[i]) == 0) {
+				*ret = k->min + i;
+				return 0;
+			}
+		return -EINVAL;
+	}
+	uint64_t value;
+	int r = quantity_parse(text, k->units, &value);
+	if (r < 0)
+		return r;
+	if (value < k->min || value > k->max)
+		return -ERANGE;
+	*ret = value;
+	return 0;
+}
+
+/* Called by inih for each assignment.  What it returns is not looked at: refuse() has noted it. */
+static int assign(void *data, const char *section, const char *name, const char *text)
+{
+	struct loader *l = data;
+	bool section_known = false;
+
+	for (size_t i = 0; i < KEYS; i++) {
+		const struct key *k = &keys[i];
+		if (strcmp(k->section, section) != 0)
+			continue;
+		section_known = true;
+		if (strcmp(k->name, name) != 0)
+			continue;
+
+		struct config defaults;
+		config_default(&defaults);
+		uint64_t value = load_field(&defaults, k);
+		if (*text && parse_value(k, text, &value) < 0)
+			refuse_value(l, k, text);
+		else
+			store_field(&l->config, k, value);
+		return 1;
+	}
+	if (section_known)
+		log_warning("%s:%" PRIu32 ": unknown setting %s in section [%s], ignored", l->path,
+			l->line, name, section);
+	else if (*section)
+		log_warning("%s:%" PRIu32 ": setting %s in unknown section [%s], ignored", l->path,
+			l->line, name, section);
+	else
+		log_warning("%s:%" PRIu32 ": setting %s before any [section], ignored", l->path,
+			l->line, name);
+	return 1;
+}
+
+/*
+ * What fgets() would do, for inih: but every call is one line, without the blanks that it begins with.  A
+ * line that cannot be taken whole is refused and stands as an empty one.
+ */
+static char *next_line(char *line, int size_bytes, void *data)
+{
+	struct loader *l = data;
+	int n = 0, c = getc(l->stream);
+	bool nul = false, cut = false;
+
+	if (c == EOF)
+		return NULL;
+	l->line++;
+	for (; c != EOF && c != '\n'; c = getc(l->stream)) {
+		if (c == 0)
+			nul = true;
+		else if (n == size_bytes - 1)
+			cut = true;
+		else if (n > 0 || (c != ' ' && c != '\t'))
+			line[n++] = (char)c;
+	}
+	if (nul)
+		refuse(l, "has a NUL byte: this is no text");
+	else if (cut)
+		refuse(l, "longer than %d bytes", size_bytes - 1);
+	line[nul || cut ? 0 : n] = 0;
+	return line;
+}
+
+/* A regular file, or /dev/null; nothing that could keep us waiting. */
+static int open_file(const char *path, FILE **ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	FILE *f = NULL;
+	int r = 0;
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (S_ISDIR(st.st_mode))
+		r = -EISDIR;
+	else if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
+		r = -EINVAL;
+	else if (!(f = fdopen(fd, "re")))
+		r = -errno;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*ret = f;
+	return 0;
+}
+
+static int read_file(struct loader *l, const char *path)
+{
+	l->path = path;
+	l->line = 0;
+	int r = open_file(path, &l->stream);
+	if (r < 0) {
+		refuse(l, "%s", r == -EINVAL ? "Not a regular file" : strerror(-r));
+		return r;
+	}
+
+	r = ini_parse_stream(next_line, l, assign, l);
+	bool broken = ferror(l->stream);
+	fclose(l->stream);
+	/* inih counts its lines by the reader's calls, as we do. */
+	l->line = broken || r < 0 ? 0 : (uint32_t)r;
+	if (broken || r < 0) {
+		r = r < 0 ? -ENOMEM : -EIO;
+		refuse(l, "%s", strerror(-r));
+		return r;
+	}
+	if (r > 0)
+		refuse(l, "neither [Section] nor Setting=value");
+	return 0;
+}
+
+static void check_whole(struct loader *l)
+{
+	const struct config *c = &l->config;
+
+	l->path = NULL;
+	l->line = 0;
+	if (c->keeper.fast_period_ns > c->keeper.period_ns)
+		refuse(l, "FastPeriod= must not be longer than Period=");
+	if (c->server.peers_reserved >= c->server.peers_max)
+		refuse(l, "ReservedPeers=%" PRIu32 " must be less than MaxPeers=%" PRIu32,
+			c->server.peers_reserved, c->server.peers_max);
+}
+
+static int find_files(struct loader *l, const char *const *dirs, const char *file)
+{
+	char bad[256] = "";
+	struct config_files *files = &l->config.files;
+	int r = file ? config_files_single(files, file)
+		     : config_files_find(files, dirs ? dirs : config_dirs, bad);
+
+	if (r < 0) {
+		l->path = bad[0] ? bad : NULL;
+		if (r == -E2BIG)
+			refuse(l, "More than %d files", CONFIG_FILES_MAX);
+		else
+			refuse(l, "%s", strerror(-r));
+		l->path = NULL;
+	}
+	return r;
+}
+
+int config_load(struct config *ret, const char *const *dirs, const char *file,
+	struct server_refused_configuration *ret_refused)
+{
+	struct loader l = { .refused = ret_refused };
+
+	config_default(&l.config);
+	int r = find_files(&l, dirs, file);
+	for (size_t i = 0; r == 0 && i < l.config.files.count; i++)
+		r = read_file(&l, l.config.files.paths[i]);
+	if (r == 0 && !l.failed)
+		check_whole(&l);
+	if (r == 0 && l.failed)
+		r = -EINVAL;
+	if (r < 0) {
+		config_deinit(&l.config);
+		return r;
+	}
+	config_deinit(ret);
+	*ret = l.config;
+	return 0;
+}
+
+void config_deinit(struct config *c)
+{
+	config_files_deinit(&c->files);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_NAME "lock"
+
+static int open_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	int r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0 && (st.st_mode & S_IWOTH))
+		r = -EPERM;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static pid_t read_holder(int fd)
+{
+	char text[16] = "";
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	return n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
+/* The former holder may have removed the file between our open() and our flock(). */
+static bool is_current(int dir_fd, int fd)
+{
+	struct stat ours, current;
+
+	return fstat(fd, &ours) == 0 &&
+	       fstatat(dir_fd, LOCK_NAME, &current, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_dev == current.st_dev && ours.st_ino == current.st_ino;
+}
+
+/* The descriptor with the lock held, or -errno. */
+static int lock_file(int dir_fd, pid_t *ret_holder)
+{
+	for (;;) {
+		int fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0)
+			return -errno;
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			int r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+			if (r == -EBUSY)
+				*ret_holder = read_holder(fd);
+			close(fd);
+			return r;
+		}
+		if (is_current(dir_fd, fd))
+			return fd;
+		close(fd);
+	}
+}
+
+/* For the refusal of the next one; a full disk must not keep us from serving. */
+static void write_holder(int fd)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n)
+		(void)!ftruncate(fd, 0);
+}
+
+int lock_take(struct lock *l, const char *dir, pid_t *ret_holder)
+{
+	int dir_fd = open_dir(dir);
+	if (dir_fd < 0)
+		return dir_fd;
+
+	int fd = lock_file(dir_fd, ret_holder);
+	if (fd < 0) {
+		close(dir_fd);
+		return fd;
+	}
+	write_holder(fd);
+	*l = (struct lock){ .dir_fd = dir_fd, .fd = fd };
+	return 0;
+}
+
+void lock_release(struct lock *l)
+{
+	if (l->fd >= 0) {
+		unlinkat(l->dir_fd, LOCK_NAME, 0);
+		close(l->fd);
+		close(l->dir_fd);
+	}
+	*l = (struct lock)LOCK_NULL;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runtime directory, and the one daemon that may serve in it.
+ *
+ * Holding the lock means: no other vdsotimed serves here, so whatever sockets lie about are leavings of a
+ * dead one and may be removed.
+ *
+ * The one thing a reader would get wrong: the lock file is removed on release, so a lock counts only
+ * while its file is still the one in the directory.
+ */
+#ifndef VDSOTIMED_LOCK_H
+#define VDSOTIMED_LOCK_H
+
+#include <sys/types.h>
+
+struct lock {
+	int dir_fd; /* the runtime directory */
+	int fd; /* the file `lock` in it */
+};
+
+#define LOCK_NULL \
+	{ \
+		.dir_fd = -1, .fd = -1 \
+	}
+
+/*
+ * Lock the directory dir, at once or not at all.  0; -EBUSY when a daemon serves there already,
+ * *ret_holder is its pid then, 0 when not known; -ENOENT, -ENOTDIR; -EACCES, -EROFS when it cannot be
+ * written; -EPERM when everyone may write in it, since then anyone could take the daemon's place; or what
+ * else open(2) said.
+ */
+int lock_take(struct lock *l, const char *dir, pid_t *ret_holder);
+
+/* Removes the file and gives the lock up.  May be called twice, and on LOCK_NULL. */
+void lock_release(struct lock *l);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records are made in a buffer on the stack and leave in one write(2), so that lines of several processes
+ * on one stderr do not mix and nothing is allocated.
+ */
+#include "daemon/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void stderr_sink(const struct log_record *record);
+
+static void (*sink)(const struct log_record *record) = stderr_sink;
+static enum log_level max_level = LEVEL_INFO;
+
+static const struct {
+	enum log_level level;
+	const char *name;
+} levels[] = {
+	{ LEVEL_ERROR, "error" },
+	{ LEVEL_WARNING, "warning" },
+	{ LEVEL_NOTICE, "notice" },
+	{ LEVEL_INFO, "info" },
+	{ LEVEL_DEBUG, "debug" },
+};
+
+#define LOG_ID_TEXT(name, message_id) [name] = message_id,
+static const char *const ids[LOG_IDS] = { LOG_ID_LIST(LOG_ID_TEXT) };
+#undef LOG_ID_TEXT
+
+static void stderr_sink(const struct log_record *record)
+{
+	char line[LOG_MESSAGE_BYTES + 16];
+	int n;
+
+	if (isatty(STDERR_FILENO))
+		n = snprintf(line, sizeof(line), "vdsotimed: %s\n", record->message);
+	else
+		n = snprintf(line, sizeof(line), "<%d>%s\n", (int)record->level, record->message);
+	if (n < 0)
+		return;
+
+	ssize_t written;
+	do
+		written = write(STDERR_FILENO, line, (size_t)n);
+	while (written < 0 && errno == EINTR);
+}
+
+void log_set_sink(void (*new_sink)(const struct log_record *record))
+{
+	sink = new_sink ? new_sink : stderr_sink;
+}
+
+void log_set_level(enum log_level level)
+{
+	max_level = level;
+}
+
+const char *log_id_text(enum log_id id)
+{
+	return ids[id];
+}
+
+int log_level_parse(const char *text, enum log_level *ret)
+{
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcmp(levels[i].name, text) == 0) {
+			*ret = levels[i].level;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (levels[i].level == level)
+			return levels[i].name;
+	return "unknown";
+}
+
+void log_write(enum log_level level, enum log_id id, const struct log_field *fields,
+	const char *format, ...)
+{
+	if (level > max_level)
+		return;
+
+	int saved_errno = errno;
+	char message[LOG_MESSAGE_BYTES];
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (n >= 0) {
+		/* Names out of files and environments could otherwise forge lines of their own. */
+		for (char *c = message; *c; c++)
+			if ((unsigned char)*c < ' ' || *c == 0x7f)
+				*c = '?';
+		sink(&(struct log_record){
+			.level = level, .id = id, .fields = fields, .message = message });
+	}
+	errno = saved_errno;
+}

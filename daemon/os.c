@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host: the only place where the time side meets the running kernel.  Files of /sys and /proc are
+ * opened for each read, so that nothing is held that a mount underneath could make stale.
+ */
+#include "daemon/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include <vdsotime/counter.h>
+#include <vdsotime/vdso.h>
+
+#define CLOCKSOURCE_DIR "/sys/devices/system/clocksource/clocksource0/"
+
+static uint64_t counter_read(void *ctx)
+{
+	(void)ctx;
+	return vdsotime_counter_read_fence();
+}
+
+#if defined(__x86_64__) || defined(__i386__)
+
+/* prctl(2), PR_SET_TSC: a process may have been forbidden to read the TSC. */
+static bool counter_readable(void)
+{
+	int mode;
+
+	return prctl(PR_GET_TSC, &mode) < 0 || mode == PR_TSC_ENABLE;
+}
+
+static uint64_t counter_frequency_hz(void)
+{
+	return 0;
+}
+
+#elif defined(__aarch64__)
+
+static bool counter_readable(void)
+{
+	return true;
+}
+
+static uint64_t counter_frequency_hz(void)
+{
+	uint64_t value;
+
+	__asm__ __volatile__("mrs %0, cntfrq_el0" : "=r"(value));
+	return value;
+}
+
+#else
+
+static bool counter_readable(void)
+{
+	return true;
+}
+
+static uint64_t counter_frequency_hz(void)
+{
+	return 0;
+}
+
+#endif
+
+static int counter_info(void *ctx, struct os_counter *ret)
+{
+	(void)ctx;
+	*ret = (struct os_counter){ .kind = VDSOTIME_COUNTER_NONE };
+	if (VDSOTIME_COUNTER_HERE != VDSOTIME_COUNTER_NONE && counter_readable()) {
+		ret->kind = VDSOTIME_COUNTER_HERE;
+		ret->frequency_hz = counter_frequency_hz();
+	}
+	return 0;
+}
+
+static int timespec_to_ns(int r, const struct vdsotime_timespec *ts, int64_t *ret)
+{
+	if (r < 0)
+		return r;
+	*ret = ts->sec * INT64_C(1000000000) + ts->nsec;
+	return 0;
+}
+
+static int clock_gettime_ns(void *ctx, int32_t clock_id, int64_t *ret)
+{
+	const struct vdsotime_vdso *vdso = ctx;
+	struct vdsotime_timespec ts;
+
+	return timespec_to_ns(vdsotime_vdso_clock_gettime(vdso, clock_id, &ts), &ts, ret);
+}
+
+static int clock_gettime_syscall_ns(void *ctx, int32_t clock_id, int64_t *ret)
+{
+	struct vdsotime_timespec ts;
+
+	(void)ctx;
+	return timespec_to_ns(vdsotime_sys_clock_gettime(clock_id, &ts), &ts, ret);
+}
+
+static int timex_read(void *ctx, struct os_timex *ret)
+{
+	struct timex tx = { .modes = 0 };
+	int state = adjtimex(&tx);
+
+	(void)ctx;
+	if (state < 0)
+		return -errno;
+	*ret = (struct os_timex){
+		.frequency = tx.freq,
+		.tick_us = tx.tick,
+		.offset_ns = (tx.status & STA_NANO) ? tx.offset : tx.offset * INT64_C(1000),
+		.maxerror_us = tx.maxerror,
+		.esterror_us = tx.esterror,
+		.tai_offset_s = tx.tai,
+		.state = state,
+		.status = (uint32_t)tx.status,
+	};
+	return 0;
+}
+
+/* The first line of a short file, without its newline. */
+static int read_line(const char *path, char *ret, size_t size_bytes)
+{
+	char text[256];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	ssize_t n;
+	do
+		n = read(fd, text, sizeof(text) - 1);
+	while (n < 0 && errno == EINTR);
+	int r = n < 0 ? -errno : 0;
+	close(fd);
+	if (r < 0)
+		return r;
+
+	text[n] = 0;
+	size_t length = strcspn(text, "\n");
+	while (length && text[length - 1] == ' ')
+		length--;
+	if (length >= size_bytes)
+		return -ENAMETOOLONG;
+	memcpy(ret, text, length);
+	ret[length] = 0;
+	return 0;
+}
+
+static int clocksource_read(
+	void *ctx, char *current, size_t current_bytes, char *available, size_t available_bytes)
+{
+	char now[256];
+
+	(void)ctx;
+	int r = read_line(CLOCKSOURCE_DIR "current_clocksource", now, sizeof(now));
+	if (r < 0)
+		return r;
+	if (strlen(now) >= current_bytes)
+		return -ENAMETOOLONG;
+	r = read_line(CLOCKSOURCE_DIR "available_clocksource", available, available_bytes);
+	if (r < 0)
+		return r;
+	strcpy(current, now);
+	return 0;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+static int boot_id(void *ctx, uint8_t ret[static 16])
+{
+	char text[40];
+	uint8_t id[16];
+	size_t n = 0;
+
+	(void)ctx;
+	int r = read_line("/proc/sys/kernel/random/boot_id", text, sizeof(text));
+	if (r < 0)
+		return r;
+	for (const char *c = text; *c; c++) {
+		if (*c == '-')
+			continue;
+		int high = hex_digit(c[0]), low = high < 0 ? -1 : hex_digit(c[1]);
+		if (low < 0 || n == sizeof(id))
+			return -EBADMSG;
+		id[n++] = (uint8_t)(high << 4 | low);
+		c++;
+	}
+	if (n != sizeof(id))
+		return -EBADMSG;
+	memcpy(ret, id, sizeof(id));
+	return 0;
+}
+
+static int time_namespace(void *ctx, uint64_t *ret_dev, uint64_t *ret_ino)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (stat("/proc/self/ns/time", &st) < 0)
+		return -errno;
+	*ret_dev = st.st_dev;
+	*ret_ino = st.st_ino;
+	return 0;
+}
+
+static int cpu_online_count(void *ctx, uint32_t *ret)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	(void)ctx;
+	*ret = n < 1 ? 1 : (uint32_t)n;
+	return 0;
+}
+
+void os_host_init(struct os *os, const struct vdsotime_vdso *vdso)
+{
+	/* The table's ctx is writable for the sake of tests; here nothing writes through it. */
+	union {
+		const void *borrowed;
+		void *ctx;
+	} u = { .borrowed = vdso };
+
+	*os = (struct os){
+		.ctx = u.ctx,
+		.counter_read = counter_read,
+		.counter_info = counter_info,
+		.clock_gettime_ns = clock_gettime_ns,
+		.clock_gettime_syscall_ns = clock_gettime_syscall_ns,
+		.timex_read = timex_read,
+		.clocksource_read = clocksource_read,
+		.boot_id = boot_id,
+		.time_namespace = time_namespace,
+		.cpu_online_count = cpu_online_count,
+	};
+}
