@@ -118,7 +118,7 @@ static enum json_verdict scan_escape(struct scan *s)
 {
 	int c = peek(s);
 
-	if (c < 0 || strchr("\"\\/bfnrtu", c) == NULL)
+	if (c <= 0 || strchr("\"\\/bfnrtu", c) == NULL)
 		return JSON_SYNTAX;
 	s->at++;
 	if (c != 'u')

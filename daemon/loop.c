@@ -18,6 +18,8 @@
 
 #include <ev.h>
 
+#include "daemon/slab.h"
+
 struct loop_io {
 	ev_io ev;
 	struct loop *loop;
@@ -39,7 +41,6 @@ struct loop_signal {
 };
 
 union watcher {
-	union watcher *next; /* while it is free */
 	struct loop_io io;
 	struct loop_timer timer;
 	struct loop_signal signal;
@@ -47,30 +48,10 @@ union watcher {
 
 struct loop {
 	struct ev_loop *ev;
-	union watcher *slab;
-	union watcher *free;
-	uint32_t slab_used; /* beyond this nothing was ever handed out, nor touched */
-	uint32_t slab_size;
+	struct slab watchers; /* of union watcher */
 	struct loop_io *again;
 	ev_timer again_timer;
 };
-
-static union watcher *watcher_take(struct loop *l)
-{
-	union watcher *w = l->free;
-
-	if (w != NULL) {
-		l->free = w->next;
-		return w;
-	}
-	return l->slab_used < l->slab_size ? &l->slab[l->slab_used++] : NULL;
-}
-
-static void watcher_put(struct loop *l, union watcher *w)
-{
-	w->next = l->free;
-	l->free = w;
-}
 
 static void again_unlink(struct loop_io *w)
 {
@@ -108,15 +89,13 @@ int loop_new(struct loop **ret, uint32_t watchers_max)
 
 	if (l == NULL)
 		return -ENOMEM;
-	l->slab = calloc(watchers_max, sizeof(*l->slab));
-	if (l->slab == NULL) {
+	if (slab_init(&l->watchers, watchers_max, sizeof(union watcher)) < 0) {
 		free(l);
 		return -ENOMEM;
 	}
-	l->slab_size = watchers_max;
 	l->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL | EVBACKEND_POLL);
 	if (l->ev == NULL) {
-		free(l->slab);
+		slab_deinit(&l->watchers);
 		free(l);
 		return -ENOSYS;
 	}
@@ -131,7 +110,7 @@ struct loop *loop_free(struct loop *l)
 	if (l == NULL)
 		return NULL;
 	ev_loop_destroy(l->ev);
-	free(l->slab);
+	slab_deinit(&l->watchers);
 	free(l);
 	return NULL;
 }
@@ -173,12 +152,10 @@ static void io_fire(struct ev_loop *ev, ev_io *io, int events)
 int loop_io_new(struct loop *l, int fd, unsigned int events,
 	void (*call)(void *data, unsigned int events), void *data, struct loop_io **ret)
 {
-	union watcher *taken = watcher_take(l);
+	struct loop_io *w = slab_take(&l->watchers);
 
-	if (taken == NULL)
+	if (w == NULL)
 		return -ENOSPC;
-	struct loop_io *w = &taken->io;
-
 	*w = (struct loop_io){ .loop = l, .call = call };
 	ev_io_init(&w->ev, io_fire, fd, events_to_ev(events));
 	w->ev.data = data;
@@ -194,7 +171,7 @@ struct loop_io *loop_io_free(struct loop_io *w)
 		return NULL;
 	again_unlink(w);
 	ev_io_stop(w->loop->ev, &w->ev);
-	watcher_put(w->loop, (union watcher *)(void *)w);
+	slab_put(&w->loop->watchers, w);
 	return NULL;
 }
 
@@ -238,12 +215,10 @@ static void timer_fire(struct ev_loop *ev, ev_timer *timer, int events)
 
 int loop_timer_new(struct loop *l, void (*call)(void *data), void *data, struct loop_timer **ret)
 {
-	union watcher *taken = watcher_take(l);
+	struct loop_timer *t = slab_take(&l->watchers);
 
-	if (taken == NULL)
+	if (t == NULL)
 		return -ENOSPC;
-	struct loop_timer *t = &taken->timer;
-
 	*t = (struct loop_timer){ .loop = l, .call = call };
 	ev_timer_init(&t->ev, timer_fire, 0., 0.);
 	t->ev.data = data;
@@ -256,7 +231,7 @@ struct loop_timer *loop_timer_free(struct loop_timer *t)
 	if (t == NULL)
 		return NULL;
 	ev_timer_stop(t->loop->ev, &t->ev);
-	watcher_put(t->loop, (union watcher *)(void *)t);
+	slab_put(&t->loop->watchers, t);
 	return NULL;
 }
 
@@ -295,12 +270,10 @@ static void signal_fire(struct ev_loop *ev, ev_signal *signal, int events)
 int loop_signal_new(struct loop *l, int signum, void (*call)(void *data, int signum), void *data,
 	struct loop_signal **ret)
 {
-	union watcher *taken = watcher_take(l);
+	struct loop_signal *s = slab_take(&l->watchers);
 
-	if (taken == NULL)
+	if (s == NULL)
 		return -ENOSPC;
-	struct loop_signal *s = &taken->signal;
-
 	*s = (struct loop_signal){ .loop = l, .call = call };
 	ev_signal_init(&s->ev, signal_fire, signum);
 	s->ev.data = data;
@@ -314,6 +287,6 @@ struct loop_signal *loop_signal_free(struct loop_signal *s)
 	if (s == NULL)
 		return NULL;
 	ev_signal_stop(s->loop->ev, &s->ev);
-	watcher_put(s->loop, (union watcher *)(void *)s);
+	slab_put(&s->loop->watchers, s);
 	return NULL;
 }

@@ -37,9 +37,9 @@ int quota_init(struct quota *q, const struct quota_limits *limits)
 	while (buckets < limits->peers_max && buckets < UINT32_C(1) << 16)
 		buckets *= 2;
 	*q = (struct quota){ .limits = *limits, .bucket_mask = buckets - 1 };
-	q->slab = calloc(limits->peers_max, sizeof(*q->slab));
 	q->buckets = calloc(buckets, sizeof(struct quota_user *));
-	if (q->slab == NULL || q->buckets == NULL) {
+	if (q->buckets == NULL ||
+		slab_init(&q->slab, limits->peers_max, sizeof(struct quota_user)) < 0) {
 		quota_deinit(q);
 		return -ENOMEM;
 	}
@@ -48,7 +48,7 @@ int quota_init(struct quota *q, const struct quota_limits *limits)
 
 void quota_deinit(struct quota *q)
 {
-	free(q->slab);
+	slab_deinit(&q->slab);
 	free(q->buckets);
 	*q = (struct quota){ 0 };
 }
@@ -75,8 +75,7 @@ int quota_charge_peer(struct quota *q, uint32_t uid, struct quota_user **ret)
 	if (!privileged && (user == NULL ? 0 : user->peers) >= q->limits.peers_per_user_max)
 		return -EDQUOT;
 	if (user == NULL) {
-		user = q->free != NULL ? q->free : &q->slab[q->slab_used++];
-		q->free = user->next;
+		user = slab_take(&q->slab);
 		*user = (struct quota_user){ .uid = uid };
 		*link = user;
 		q->users++;
@@ -93,8 +92,7 @@ void quota_release_peer(struct quota *q, struct quota_user *user)
 	if (--user->peers > 0)
 		return;
 	*find(q, user->uid) = user->next;
-	user->next = q->free;
-	q->free = user;
+	slab_put(&q->slab, user);
 	q->users--;
 }
 

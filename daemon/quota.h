@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#include "daemon/slab.h"
+
 struct quota_limits {
 	uint32_t peers_max; /* in all */
 	uint32_t peers_reserved; /* of these, for the privileged alone; less than peers_max */
@@ -36,9 +38,7 @@ struct quota {
 	uint32_t peers;
 	uint32_t subscriptions;
 	uint32_t users;
-	struct quota_user *slab; /* peers_max of them: nobody is known without a connection */
-	uint32_t slab_used; /* beyond this nobody was ever known, and nothing was touched */
-	struct quota_user *free;
+	struct slab slab; /* peers_max users: nobody is known without a connection */
 	struct quota_user **buckets;
 	uint32_t bucket_mask;
 };

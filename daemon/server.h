@@ -19,6 +19,7 @@
 struct keeper;
 struct loop;
 struct server;
+struct statistics;
 
 /* Where both kinds are listed: X(NAME, name of a passed socket, file in the runtime directory) */
 #define SERVER_SOCKETS(X) \
@@ -103,31 +104,8 @@ void server_configure(struct server *s, const struct server_options *options);
  */
 void server_stop(struct server *s, uint64_t timeout_ns, void (*done)(void *data), void *data);
 
-/* One socket's counts since the start. */
-#define SERVER_HISTOGRAM 32
-struct server_statistics {
-	uint64_t accepted;
-	uint64_t turned_away_total; /* peers_max reached */
-	uint64_t turned_away_user; /* peers_per_user_max reached */
-	uint64_t turned_away_system; /* no descriptor, no memory */
-	uint64_t frames;
-	uint64_t requests;
-	uint64_t refused[16]; /* by enum stamp_refusal, enum varlink_refusal */
-	uint64_t attached;
-	uint64_t stamps;
-	uint64_t ticks;
-	uint64_t ticks_lost;
-	uint64_t stalled;
-	uint64_t unfinished;
-	uint64_t received_bytes;
-	uint64_t sent_bytes;
-	uint64_t histogram
-		[SERVER_HISTOGRAM]; /* of the time to serve a frame: [n] is 2^n to 2^(n+1) - 1 ns */
-	uint32_t peers; /* now */
-	uint32_t subscriptions; /* now */
-};
-void server_statistics(
-	const struct server *s, enum server_socket socket, struct server_statistics *ret);
+/* One socket's counts since the start; see statistics.h. */
+void server_statistics(const struct server *s, enum server_socket socket, struct statistics *ret);
 
 /* Objects charged to users now: 0 once everyone has gone. */
 uint64_t server_charges(const struct server *s);

@@ -30,12 +30,13 @@
  * The messages.  X(NAME, name, number, bytes of a request, bytes of a record, what it is for)
  * 0 bytes of a request: the daemon sends its records unasked.
  */
-#define STAMP_MESSAGES(X) \
+#define STAMP_REQUESTS(X) \
 	X(HELLO, hello, 1, 16, 32, "agree on the version; first, and only once") \
 	X(ATTACH, attach, 2, 16, 32, "hand out the page; its descriptor comes by SCM_RIGHTS") \
 	X(STAMP, stamp, 3, 16, 32, "the time of one clock, now") \
-	X(SUBSCRIBE, subscribe, 4, 16, 32, "the time of one clock, again and again") \
-	X(TICK, tick, 5, 0, 32, "a subscription's record")
+	X(SUBSCRIBE, subscribe, 4, 16, 32, "the time of one clock, again and again")
+
+#define STAMP_MESSAGES(X) STAMP_REQUESTS(X) X(TICK, tick, 5, 0, 32, "a subscription's record")
 
 #define STAMP_MESSAGE_ENUM(NAME, name, number, request, record, text) STAMP_OP_##NAME = number,
 enum stamp_op { STAMP_MESSAGES(STAMP_MESSAGE_ENUM) STAMP_OPS };

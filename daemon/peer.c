@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a connection.
+ *
+ * The one thing a reader would get wrong: a Unix socket that is closed with unread input makes its peer see
+ * ECONNRESET, on SOCK_SEQPACKET before the reply that it was already sent.  So closing is: shut both
+ * directions, after which nothing more can arrive, read what is there, then close.
+ */
+#include "daemon/peer.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/loop.h"
+#include "daemon/quota.h"
+
+/* A receive queue holds no more than the sender's SO_SNDBUF: a few hundred packets by default. */
+#define DISCARD_MAX 1024
+
+static int peer_uid(int fd, uint32_t *ret)
+{
+	struct ucred credentials;
+	socklen_t bytes = sizeof(credentials);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) < 0)
+		return -errno;
+	*ret = credentials.uid;
+	return 0;
+}
+
+static void close_gently(int fd)
+{
+	char discarded[4096];
+
+	shutdown(fd, SHUT_RDWR);
+	for (int i = 0; i < DISCARD_MAX; i++) {
+		if (recv(fd, discarded, sizeof(discarded), MSG_DONTWAIT) <= 0)
+			break;
+	}
+	close(fd);
+}
+
+static void peer_unlink(struct peer *p)
+{
+	*p->link = p->next;
+	if (p->next != NULL)
+		p->next->link = p->link;
+}
+
+static void peer_close(struct peer *p)
+{
+	struct peer_set *set = p->set;
+	struct quota_user *user = p->user;
+	int fd = p->fd;
+
+	loop_io_free(p->io);
+	loop_timer_free(p->timer);
+	peer_unlink(p);
+	set->calls->gone(p);
+	close_gently(fd);
+	quota_release_peer(set->quota, user);
+	set->statistics.peers--;
+	if (set->draining && set->first == NULL)
+		set->emptied(set->data);
+}
+
+void peer_settle(struct peer *p, int r)
+{
+	if (r < 0 || (p->set->draining && !p->owing))
+		peer_close(p);
+}
+
+static void peer_ready(void *data, unsigned int events)
+{
+	struct peer *p = data;
+
+	peer_settle(p, p->set->calls->turn(p, events));
+}
+
+static void peer_expired(void *data)
+{
+	struct peer *p = data;
+
+	p->set->calls->expired(p);
+	peer_close(p);
+}
+
+int peer_init(struct peer *p, struct peer_set *set, int fd)
+{
+	int send_buffer_bytes = PEER_SEND_BUFFER_BYTES;
+	uint32_t uid = UINT32_MAX;
+	int r = peer_uid(fd, &uid);
+
+	if (r < 0)
+		return r;
+	*p = (struct peer){ .set = set, .fd = fd };
+	r = quota_charge_peer(set->quota, uid, &p->user);
+	if (r < 0)
+		return r;
+	r = loop_timer_new(set->loop, peer_expired, p, &p->timer);
+	if (r >= 0)
+		r = loop_io_new(set->loop, fd, LOOP_READ, peer_ready, p, &p->io);
+	if (r < 0) {
+		loop_timer_free(p->timer);
+		quota_release_peer(set->quota, p->user);
+		return r;
+	}
+	/* Where this fails the kernel's own bound stands. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof(send_buffer_bytes));
+	p->next = set->first;
+	p->link = &set->first;
+	if (p->next != NULL)
+		p->next->link = &p->next;
+	set->first = p;
+	set->statistics.peers++;
+	set->statistics.accepted++;
+	return 0;
+}
+
+void peer_set_drain(struct peer_set *set)
+{
+	struct peer *next;
+
+	if (set->first == NULL) {
+		set->emptied(set->data);
+		return;
+	}
+	set->draining = true;
+	for (struct peer *p = set->first; p != NULL; p = next) {
+		next = p->next;
+		peer_settle(p, p->owing ? 0 : set->calls->turn(p, LOOP_READ));
+	}
+}
+
+void peer_set_close(struct peer_set *set)
+{
+	set->draining = false;
+	while (set->first != NULL)
+		peer_close(set->first);
+}
+
+void peer_timer_start(struct peer *p, uint64_t after_ns)
+{
+	loop_timer_start(p->timer, after_ns);
+}
+
+void peer_timer_stop(struct peer *p)
+{
+	loop_timer_stop(p->timer);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A peer: one connection, charged to the user behind it, with its watcher and one timer, in the set of those
+ * connected to the same socket.  What it says is the business of the conversation (stamps.c, dialogue.c),
+ * which embeds it as its first member and lends it its memory.
+ *
+ * The one thing a reader would get wrong: a peer closes only here, after its conversation has returned;
+ * a conversation asks for it by a negative return and must not touch the peer after.
+ */
+#ifndef VDSOTIMED_PEER_H
+#define VDSOTIMED_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/statistics.h"
+
+struct loop;
+struct loop_io;
+struct loop_timer;
+struct peer;
+struct quota;
+struct quota_user;
+
+/* Frames of one peer that are served before the others have their turn. */
+#define PEER_TURN 16
+
+/* Bytes of replies that the kernel holds for a peer that does not read (it doubles this). */
+#define PEER_SEND_BUFFER_BYTES 32768
+
+#define PEER_WATCHERS 2
+
+/* How the peers of one socket are talked to. */
+struct peer_calls {
+	/* Its socket can be read or written (LOOP_READ, LOOP_WRITE), or loop_io_again() was asked for.
+	 * Serves at most PEER_TURN frames.  0, or negative: close it. */
+	int (*turn)(struct peer *p, unsigned int events);
+	/* Its time is over: count why.  It is closed after this. */
+	void (*expired)(struct peer *p);
+	/* It is gone: release what the conversation holds, and the memory of p itself. */
+	void (*gone)(struct peer *p);
+};
+
+/* The peers of one socket, and what they share.  All members but the last three are set by the owner. */
+struct peer_set {
+	struct loop *loop;
+	struct quota *quota;
+	const struct peer_calls *calls;
+	void (*emptied)(void *data); /* while draining: the last has gone */
+	void *data;
+	struct statistics statistics;
+	struct peer *first;
+	bool draining;
+};
+
+struct peer {
+	struct peer_set *set;
+	struct peer *next;
+	struct peer **link;
+	struct quota_user *user;
+	struct loop_io *io;
+	struct loop_timer *timer;
+	int fd;
+	bool owing; /* the conversation has a reply under way, or frames that are not served yet */
+};
+
+/*
+ * Take in a connection: ask who it is, charge the user, watch it for reading.  fd: the peer's own on
+ * success, and only then.  0; -EUSERS, -EDQUOT (see quota.h); -ENOSPC; what getsockopt() said.
+ */
+int peer_init(struct peer *p, struct peer_set *set, int fd);
+
+/* Close every peer that owes nothing once it has had one more turn; the others when they have paid. */
+void peer_set_drain(struct peer_set *set);
+
+/* Close them all, now. */
+void peer_set_close(struct peer_set *set);
+
+/* Close p if r, as a conversation's turn returned it, says so; to be called with whatever comes back from
+ * serving it outside its turn (a subscription's tick). */
+void peer_settle(struct peer *p, int r);
+
+/* Call expired() and close it unless the timer is stopped or started again before. */
+void peer_timer_start(struct peer *p, uint64_t after_ns);
+void peer_timer_stop(struct peer *p);
+
+#endif

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Serving stamps.  One packet is served per turn and peer: the loop tells again of what is left, after
+ * the others, and a peer that asks and waits costs no receive that finds nothing.
+ *
+ * The one thing a reader would get wrong: a packet may be served twice (see stamps.h), so a handler must
+ * come to the same state when it is called again.
+ */
+#include "daemon/stamps.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <vdsotime/page.h>
+
+#include "daemon/keeper.h"
+#include "daemon/loop.h"
+#include "daemon/quota.h"
+
+/* A tick's due times are counted from its start, so that a late loop shifts none of them. */
+struct subscription {
+	struct loop_timer *timer; /* NULL: there is none */
+	int32_t clock_id;
+	uint32_t left; /* ticks to send; 0: no end */
+	uint64_t interval_ns;
+	int64_t started_ns; /* MONOTONIC */
+	uint64_t due; /* ticks that have come due, sent or lost */
+	uint64_t lost; /* since the last one sent */
+};
+
+struct stamp_peer {
+	struct peer peer;
+	struct stamp_request *stalled; /* the packet whose reply is not taken; NULL: none */
+	size_t stalled_count;
+	struct subscription subscription;
+	bool greeted;
+	bool parting; /* close it once its reply is out */
+	bool timed; /* the stall timer runs */
+};
+
+static struct stamps *stamps_of(const struct stamp_peer *sp)
+{
+	return (struct stamps *)(void *)sp->peer.set;
+}
+
+static int64_t monotonic_ns(const struct stamps *s)
+{
+	int64_t now_ns = 0;
+
+	(void)keeper_read(s->keeper, CLOCK_MONOTONIC, &now_ns, NULL);
+	return now_ns;
+}
+
+static int read_clock(const struct stamps *s, int32_t clock_id, struct stamp_record *record)
+{
+	int64_t time_ns;
+	uint64_t counter_ticks;
+	int r = keeper_read(s->keeper, clock_id, &time_ns, &counter_ticks);
+
+	if (r < 0)
+		return r;
+	record->time_ns = time_ns;
+	record->counter_ticks = counter_ticks;
+	if (counter_ticks != 0)
+		record->flags |= STAMP_FLAG_PAGE;
+	return 0;
+}
+
+static int serve_hello(struct stamp_peer *sp, const struct stamp_request *q, struct stamp_record *a)
+{
+	sp->greeted = true;
+	sp->parting = q->version == 0;
+	a->version = q->version == 0 || q->version > STAMP_VERSION ? STAMP_VERSION : q->version;
+	a->packet_max = STAMP_PACKET_MAX;
+	return sp->parting ? -EPROTONOSUPPORT : 0;
+}
+
+static int serve_attach(
+	struct stamp_peer *sp, const struct stamp_request *q, struct stamp_record *a)
+{
+	struct stamps *s = stamps_of(sp);
+	struct keeper_status status;
+
+	(void)q;
+	if (keeper_page_fd(s->keeper) < 0)
+		return -ENODATA;
+	keeper_status(s->keeper, &status);
+	a->flags = status.page_on ? STAMP_FLAG_PAGE : 0;
+	a->page_major = VDSOTIME_PAGE_MAJOR;
+	a->page_minor = VDSOTIME_PAGE_MINOR;
+	a->page_size_bytes = (uint32_t)status.page_size_bytes;
+	a->epoch = status.epoch;
+	return 0;
+}
+
+static int serve_stamp(struct stamp_peer *sp, const struct stamp_request *q, struct stamp_record *a)
+{
+	struct stamps *s = stamps_of(sp);
+	int r = read_clock(s, q->clock_id, a);
+
+	s->set.statistics.stamps += r == 0;
+	return r;
+}
+
+static void subscription_end(struct stamp_peer *sp)
+{
+	struct stamps *s = stamps_of(sp);
+
+	if (sp->subscription.timer == NULL)
+		return;
+	loop_timer_free(sp->subscription.timer);
+	quota_release_subscription(s->set.quota, sp->peer.user);
+	s->set.statistics.subscriptions--;
+	sp->subscription = (struct subscription){ 0 };
+}
+
+static void stall_timer(struct stamp_peer *sp, bool wanted)
+{
+	if (wanted == sp->timed)
+		return;
+	sp->timed = wanted;
+	if (wanted)
+		peer_timer_start(&sp->peer, stamps_of(sp)->stall_timeout_ns);
+	else
+		peer_timer_stop(&sp->peer);
+}
+
+/* 0; -EAGAIN: it was lost; else the peer is gone. */
+static int tick_send(struct stamp_peer *sp, struct stamp_record *tick)
+{
+	struct stamps *s = stamps_of(sp);
+	ssize_t n;
+
+	if (sp->peer.owing)
+		return -EAGAIN;
+	(void)read_clock(s, sp->subscription.clock_id, tick); /* it is one that is served */
+	n = send(sp->peer.fd, tick, sizeof(*tick), MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	s->set.statistics.sent_bytes += (uint64_t)n;
+	return 0;
+}
+
+static int subscription_tick(struct stamp_peer *sp)
+{
+	struct stamps *s = stamps_of(sp);
+	struct subscription *sub = &sp->subscription;
+	struct stamp_record tick = { .op = STAMP_OP_TICK };
+	int64_t since_ns = monotonic_ns(s) - sub->started_ns;
+	uint64_t due =
+		since_ns < 0 ? 0 : ((uint64_t)since_ns + sub->interval_ns / 2) / sub->interval_ns;
+	uint64_t skipped = due > sub->due + 1 ? due - sub->due - 1 : 0;
+	int r;
+
+	sub->due += skipped + 1;
+	sub->lost += skipped;
+	s->set.statistics.ticks_lost += skipped;
+	tick.lost = sub->lost;
+	tick.flags = sub->left == 1 ? STAMP_FLAG_LAST : 0;
+	r = tick_send(sp, &tick);
+	stall_timer(sp, r == -EAGAIN || sp->peer.owing);
+	if (r == -EAGAIN) {
+		sub->lost++;
+		s->set.statistics.ticks_lost++;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	s->set.statistics.ticks++;
+	sub->lost = 0;
+	if (sub->left > 0 && --sub->left == 0)
+		subscription_end(sp);
+	return 0;
+}
+
+static void subscription_due(void *data)
+{
+	struct stamp_peer *sp = data;
+
+	peer_settle(&sp->peer, subscription_tick(sp));
+}
+
+static int serve_subscribe(
+	struct stamp_peer *sp, const struct stamp_request *q, struct stamp_record *a)
+{
+	struct stamps *s = stamps_of(sp);
+	struct stamp_record probe;
+	int r;
+
+	subscription_end(sp);
+	if (q->interval_us == 0)
+		return 0;
+	if (q->interval_us < STAMP_INTERVAL_MIN_US)
+		return -ERANGE;
+	r = read_clock(s, q->clock_id, &probe);
+	if (r < 0)
+		return r;
+	r = quota_charge_subscription(s->set.quota, sp->peer.user);
+	if (r < 0)
+		return r;
+	sp->subscription = (struct subscription){
+		.clock_id = q->clock_id,
+		.left = q->count,
+		.interval_ns = (uint64_t)q->interval_us * 1000,
+		.started_ns = monotonic_ns(s),
+	};
+	r = loop_timer_new(s->set.loop, subscription_due, sp, &sp->subscription.timer);
+	if (r < 0) {
+		quota_release_subscription(s->set.quota, sp->peer.user);
+		return r;
+	}
+	s->set.statistics.subscriptions++;
+	loop_timer_start_periodic(sp->subscription.timer, sp->subscription.interval_ns);
+	a->interval_us = q->interval_us;
+	a->count = q->count;
+	return 0;
+}
+
+#define SERVE(NAME, name, number, request, record, text) [number] = serve_##name,
+static int (*const serve[STAMP_OPS])(struct stamp_peer *sp, const struct stamp_request *q,
+	struct stamp_record *a) = { STAMP_REQUESTS(SERVE) };
+
+/* Send the records; with fd >= 0 also that descriptor.  0 or -errno. */
+static int records_send(
+	struct stamp_peer *sp, const struct stamp_record *records, size_t count, int fd)
+{
+	struct iovec part = { .iov_base = (void *)(uintptr_t)records,
+		.iov_len = count * sizeof(*records) };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (fd >= 0) {
+		message.msg_control = control;
+		message.msg_controllen = sizeof(control);
+
+		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	}
+	n = sendmsg(sp->peer.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	stamps_of(sp)->set.statistics.sent_bytes += (uint64_t)n;
+	return 0;
+}
+
+/* The kernel would not take the page's descriptor: tell so in its record. */
+static void attach_failed(struct stamp_record *records, size_t count, int error)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (records[i].op == STAMP_OP_ATTACH)
+			records[i] = (struct stamp_record){ .op = STAMP_OP_ATTACH, .error = error };
+	}
+}
+
+static bool peer_lost(int error)
+{
+	return error == -EPIPE || error == -ECONNRESET || error == -ENOTCONN;
+}
+
+/* Serve a packet that was checked, and send the reply.  0; -EAGAIN: not taken now; else -errno. */
+static int packet_serve(struct stamp_peer *sp, const struct stamp_request *requests, size_t count)
+{
+	struct stamps *s = stamps_of(sp);
+	bool attached = false;
+	int r;
+
+	for (size_t i = 0; i < count; i++) {
+		struct stamp_record *record = &s->records[i];
+
+		*record = (struct stamp_record){ .op = requests[i].op };
+		record->error = sp->parting ? -EPROTONOSUPPORT
+					    : serve[requests[i].op](sp, &requests[i], record);
+		attached |= record->op == STAMP_OP_ATTACH && record->error == 0;
+	}
+	r = records_send(sp, s->records, count, attached ? keeper_page_fd(s->keeper) : -1);
+	if (attached && r < 0 && r != -EAGAIN && !peer_lost(r)) {
+		attach_failed(s->records, count, r);
+		attached = false;
+		r = records_send(sp, s->records, count, -1);
+	}
+	s->set.statistics.attached += r == 0 && attached;
+	return r;
+}
+
+/* Keep the packet until its reply is taken. */
+static int packet_stall(struct stamp_peer *sp, const struct stamp_request *requests, size_t count)
+{
+	struct stamps *s = stamps_of(sp);
+
+	if (sp->stalled == NULL) {
+		sp->stalled = slab_take(&s->stalled);
+		memcpy(sp->stalled, requests, count * sizeof(*requests));
+		sp->stalled_count = count;
+		sp->peer.owing = true;
+		stall_timer(sp, true);
+		loop_io_events(sp->peer.io, LOOP_WRITE);
+	}
+	return 0;
+}
+
+static void packet_settled(struct stamp_peer *sp)
+{
+	stall_timer(sp, false);
+	if (sp->stalled == NULL)
+		return;
+	slab_put(&stamps_of(sp)->stalled, sp->stalled);
+	sp->stalled = NULL;
+	sp->peer.owing = false;
+	loop_io_events(sp->peer.io, LOOP_READ);
+}
+
+static int packet_answer(struct stamp_peer *sp, const struct stamp_request *requests, size_t count)
+{
+	int r = packet_serve(sp, requests, count);
+
+	if (r == -EAGAIN)
+		return packet_stall(sp, requests, count);
+	packet_settled(sp);
+	return r < 0 ? r : sp->parting ? -EPROTONOSUPPORT : 0;
+}
+
+/* Receive one packet and answer it.  1; 0: nothing there; negative: close. */
+static int packet_turn(struct stamp_peer *sp)
+{
+	struct stamps *s = stamps_of(sp);
+	struct statistics *statistics = &s->set.statistics;
+	ssize_t n = recv(sp->peer.fd, s->requests, sizeof(s->requests), MSG_DONTWAIT | MSG_TRUNC);
+	enum stamp_refusal refusal;
+	size_t count = 0;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -ENOTCONN;
+
+	int64_t began_ns = monotonic_ns(s);
+
+	statistics->frames++;
+	statistics->received_bytes += (uint64_t)n;
+	refusal = stamp_request_check(s->requests, (size_t)n, sp->greeted, &count);
+	if (refusal != STAMP_ACCEPTED) {
+		statistics->refused[refusal]++;
+		return -EPROTO;
+	}
+	statistics->requests += count;
+
+	int r = packet_answer(sp, s->requests, count);
+
+	statistics_served(statistics, (uint64_t)(monotonic_ns(s) - began_ns));
+	return r < 0 ? r : 1;
+}
+
+static int stamp_turn(struct peer *p, unsigned int events)
+{
+	struct stamp_peer *sp = (struct stamp_peer *)p;
+	int packets = p->set->draining ? PEER_TURN : 1;
+	int r = 1;
+
+	if (p->owing && events & LOOP_WRITE)
+		r = packet_answer(sp, sp->stalled, sp->stalled_count);
+	else if (p->owing)
+		return 0;
+	for (; r > 0 && packets > 0 && !p->owing; packets--)
+		r = packet_turn(sp);
+	return r < 0 ? r : 0;
+}
+
+static void stamp_expired(struct peer *p)
+{
+	p->set->statistics.stalled++;
+}
+
+static void stamp_gone(struct peer *p)
+{
+	struct stamp_peer *sp = (struct stamp_peer *)p;
+	struct stamps *s = stamps_of(sp);
+
+	subscription_end(sp);
+	slab_put(&s->stalled, sp->stalled);
+	slab_put(&s->peers, sp);
+}
+
+static const struct peer_calls stamp_calls = {
+	.turn = stamp_turn,
+	.expired = stamp_expired,
+	.gone = stamp_gone,
+};
+
+int stamps_init(struct stamps *s, struct loop *loop, struct quota *quota,
+	const struct keeper *keeper, uint32_t peers_max, uint64_t stall_timeout_ns)
+{
+	*s = (struct stamps){
+		.set = { .loop = loop, .quota = quota, .calls = &stamp_calls },
+		.keeper = keeper,
+		.stall_timeout_ns = stall_timeout_ns,
+	};
+	if (slab_init(&s->peers, peers_max, sizeof(struct stamp_peer)) < 0 ||
+		slab_init(&s->stalled, peers_max, sizeof(s->requests)) < 0) {
+		stamps_deinit(s);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void stamps_deinit(struct stamps *s)
+{
+	peer_set_close(&s->set);
+	slab_deinit(&s->peers);
+	slab_deinit(&s->stalled);
+}
+
+int stamps_accept(struct stamps *s, int fd)
+{
+	struct stamp_peer *sp = slab_take(&s->peers);
+
+	if (sp == NULL)
+		return -ENOMEM;
+	*sp = (struct stamp_peer){ 0 };
+
+	int r = peer_init(&sp->peer, &s->set, fd);
+
+	if (r < 0)
+		slab_put(&s->peers, sp);
+	return r;
+}

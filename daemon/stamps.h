@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The conversations on the stamp socket: packets of requests in, packets of records out (proto/wire/stamp.h),
+ * and the ticks of those who subscribed.
+ *
+ * A packet is served from one scratch buffer of the whole socket, at once, and nothing is allocated.  When
+ * the peer does not take its reply, the packet of requests is kept and served again once it does, so that
+ * its stamps are fresh; until then no other is read from that peer.
+ *
+ * The one thing a reader would get wrong: no receive here has a control buffer.  A descriptor that a peer
+ * sends is dropped by the kernel, and is never ours to close.
+ */
+#ifndef VDSOTIMED_STAMPS_H
+#define VDSOTIMED_STAMPS_H
+
+#include <stdint.h>
+
+#include "daemon/peer.h"
+#include "daemon/slab.h"
+#include "proto/wire/stamp.h"
+
+struct keeper;
+
+/* One for the ticks, beside the peer's own. */
+#define STAMPS_WATCHERS (PEER_WATCHERS + 1)
+
+struct stamps {
+	struct peer_set set;
+	const struct keeper *keeper;
+	uint64_t stall_timeout_ns;
+	struct slab peers;
+	struct slab stalled; /* packets of requests whose replies are not taken */
+	struct stamp_request requests[STAMP_PACKET_MAX];
+	struct stamp_record records[STAMP_PACKET_MAX];
+};
+
+/*
+ * loop, quota and keeper are borrowed.  emptied: see peer.h.  0 or -ENOMEM; nothing is allocated after.
+ */
+int stamps_init(struct stamps *s, struct loop *loop, struct quota *quota,
+	const struct keeper *keeper, uint32_t peers_max, uint64_t stall_timeout_ns);
+
+/* Closes every connection.  May be called twice, and on a zeroed object. */
+void stamps_deinit(struct stamps *s);
+
+/* Take in a connection.  fd is consumed on success only.  0, -ENOMEM, or as peer_init(). */
+int stamps_accept(struct stamps *s, int fd);
+
+#endif
