@@ -61,6 +61,7 @@ enum vdsotime_reason {
 	VDSOTIME_REASON_NO_AUXV, /* no auxiliary vector could be had */
 	VDSOTIME_REASON_UNREADABLE, /* an address was named, but there is no readable memory */
 	VDSOTIME_REASON_NO_FUNCTIONS, /* an image without time functions */
+	VDSOTIME_REASON_DISTRUSTED, /* a function known to lie where its plain twin is switched off */
 	VDSOTIME_REASON_ARCH, /* this architecture is not in the table */
 
 	VDSOTIME_REASONS /* their number */
@@ -270,9 +271,9 @@ enum vdsotime_convention {
 struct vdsotime_arch_function {
 	char symbol[32]; /* "" when this architecture has none */
 	char alias[16]; /* a weak second name, "" without one */
-	uint8_t since_major, since_minor; /* the first Linux that has it in the mainline vDSO */
+	uint32_t since; /* LINUX_VERSION_CODE of the first mainline kernel known to have it */
 	uint8_t time32; /* 1: its struct has 32-bit seconds */
-	uint8_t pad;
+	uint8_t pad[3];
 };
 
 struct vdsotime_arch {

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROTO_VDSO_NATIVE_GENERIC_NUMBERS_H
+#define PROTO_VDSO_NATIVE_GENERIC_NUMBERS_H
+
+/*
+ * The system call numbers of architectures that came after 2.6.39: aarch64, riscv64, loongarch64.
+ */
+
+enum {
+	NR_CLOCK_GETTIME = 113,
+	NR_CLOCK_GETRES = 114,
+	NR_GETTIMEOFDAY = 169,
+	NR_GETCPU = 168,
+	NR_OPENAT = 56,
+	NR_READ = 63,
+	NR_WRITE = 64,
+	NR_CLOSE = 57,
+	NR_PIPE2 = 59,
+	NR_GETPID = 172,
+	NR_PRCTL = 167,
+	NR_PROCESS_VM_READV = 270,
+	NR_MMAP = 222,
+	NR_MUNMAP = 215,
+	NR_FSTAT = 80,
+	NR_SOCKET = 198,
+	NR_CONNECT = 203,
+	NR_SENDMSG = 211,
+	NR_RECVMSG = 212,
+	NR_EXIT_GROUP = 94,
+};
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROTO_VDSO_NATIVE_POWERPC_H
+#define PROTO_VDSO_NATIVE_POWERPC_H
+
+/*
+ * powerpc, 32 bits.
+ */
+
+#define NATIVE_MACHINE MACHINE_PPC
+#define NATIVE_BIG_ENDIAN 1
+#define NATIVE_ELF_FLAGS 0
+#define NATIVE_TIME64 0
+#define NATIVE_SECONDS int32_t
+#define NATIVE_SUSECONDS int32_t
+#define NATIVE_ENOSYS 38
+#define NATIVE_O_CLOEXEC 0x80000
+#define NATIVE_WORD long
+
+enum {
+	NR_CLOCK_GETTIME = 246,
+	NR_CLOCK_GETRES = 247,
+	NR_GETTIMEOFDAY = 78,
+	NR_GETCPU = 302,
+	NR_OPENAT = 286,
+	NR_READ = 3,
+	NR_WRITE = 4,
+	NR_CLOSE = 6,
+	NR_PIPE2 = 317,
+	NR_GETPID = 20,
+	NR_PRCTL = 171,
+	NR_PROCESS_VM_READV = 351,
+	NR_MMAP = 192,
+	NR_MUNMAP = 91,
+	NR_FSTAT = 108,
+	NR_SOCKET = 326,
+	NR_CONNECT = 328,
+	NR_SENDMSG = 341,
+	NR_RECVMSG = 342,
+	NR_EXIT_GROUP = 234,
+	NR_CLOCK_GETTIME64 = 403,
+	NR_CLOCK_GETRES_TIME64 = 406,
+};
+
+#define NATIVE_FRAME_PUSH "stwu 1, -64(1)"
+#define NATIVE_FRAME_POP "addi 1, 1, 64"
+
+#include "proto/vdso/native/powerpc-call.h"
+
+#endif
