@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdsotimed: wiring.  Everything is set up here in one order and taken down in the reverse one, by one way
+ * out, from wherever it failed.
+ *
+ * The one thing a reader would get wrong: the watchdog is answered from the keeper's own timer, so that it
+ * tells of both at once: the loop turns, and the page is being published.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <vdsotime/vdso.h>
+
+#include "daemon/args.h"
+#include "daemon/config.h"
+#include "daemon/keeper.h"
+#include "daemon/lock.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/os.h"
+#include "daemon/report.h"
+#include "daemon/server.h"
+#include "daemon/service.h"
+
+#define DEFAULT_RUNTIME_DIR "/run/vdsotimed"
+#define STOP_TIMEOUT_NS UINT64_C(500000000)
+
+/* What the loop watches for us beside the server: the keeper's timer, its watch, the signals. */
+#define OWN_WATCHERS 8
+
+static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+struct daemon {
+	struct args args;
+	struct config config;
+	struct service service;
+	struct lock lock;
+	char *runtime_dir;
+	bool runtime_dir_made;
+	struct vdsotime_vdso vdso;
+	struct os os;
+	struct loop *loop;
+	struct keeper *keeper;
+	struct server *server;
+	struct server_facts facts;
+	struct loop_timer *tick;
+	struct loop_signal *signals[SIGNALS];
+	int64_t alive_ns; /* when the watchdog was answered last */
+	bool stopping;
+};
+
+static void resolve_vdso(struct daemon *d)
+{
+	struct vdsotime_hints hints = vdsotime_hints_ehdr(getauxval(AT_SYSINFO_EHDR));
+
+	/* "None" is an answer, too: then the functions are system calls. */
+	(void)vdsotime_vdso_resolve(&hints, &d->vdso);
+	os_host_init(&d->os, &d->vdso);
+}
+
+static int64_t monotonic_ns(const struct daemon *d)
+{
+	int64_t now = 0;
+
+	d->os.clock_gettime_ns(d->os.ctx, CLOCK_MONOTONIC, &now);
+	return now;
+}
+
+static void notify_ready(const struct daemon *d, void (*notify)(const char *status))
+{
+	struct keeper_status status;
+	char text[256];
+
+	keeper_status(d->keeper, &status);
+	report_status(&status, text, sizeof(text));
+	notify(text);
+}
+
+static int load_config(struct daemon *d, struct server_refused_configuration *refused)
+{
+	int r = config_load(&d->config, NULL, d->args.config, refused);
+
+	if (r < 0) {
+		const struct log_field fields[] = {
+			{ "VDSOTIME_CONFIG_FILE", refused->file },
+			{ NULL, NULL },
+		};
+		log_write(LEVEL_ERROR, LOG_ID_CONFIGURATION_REFUSED, fields,
+			"The configuration was refused");
+		return r;
+	}
+	log_set_level(
+		d->args.has_log_level ? d->args.log_level : (enum log_level)d->config.log_level);
+	return 0;
+}
+
+/* Also what the server calls for Reload. */
+static int reload(void *data, struct server_refused_configuration *refused)
+{
+	struct daemon *d = data;
+	char text[640];
+
+	service_notify_reloading(monotonic_ns(d));
+	int r = load_config(d, refused);
+	if (r < 0) {
+		snprintf(text, sizeof(text),
+			"Serving; configuration refused, the former stays: %s%s%s", refused->file,
+			refused->file[0] ? ": " : "", refused->message);
+		service_notify_ready(text);
+		return r;
+	}
+	keeper_configure(d->keeper, &d->config.keeper);
+	server_configure(d->server, &d->config.server);
+	log_write(LEVEL_INFO, LOG_ID_RELOADED, NULL, "The configuration was read again");
+	notify_ready(d, service_notify_ready);
+	return 0;
+}
+
+static void schedule_tick(struct daemon *d, uint64_t after_ns)
+{
+	loop_timer_start(d->tick, after_ns);
+	if (d->service.watchdog_ns == 0)
+		return;
+	int64_t now = monotonic_ns(d);
+	if (now - d->alive_ns >= (int64_t)(d->service.watchdog_ns / 4)) {
+		service_notify_alive();
+		d->alive_ns = now;
+	}
+}
+
+static void on_tick(void *data)
+{
+	struct daemon *d = data;
+
+	schedule_tick(d, keeper_tick(d->keeper));
+}
+
+static void on_event(void *data, const struct event *e)
+{
+	struct daemon *d = data;
+
+	report_event(e);
+	notify_ready(d, service_notify_status);
+}
+
+static void on_stopped(void *data)
+{
+	struct daemon *d = data;
+
+	loop_stop(d->loop);
+}
+
+static void on_signal(void *data, int signum)
+{
+	struct daemon *d = data;
+	struct server_refused_configuration refused;
+
+	if (signum == SIGHUP) {
+		if (!d->stopping)
+			reload(d, &refused);
+		return;
+	}
+	if (d->stopping) {
+		loop_stop(d->loop);
+		return;
+	}
+	d->stopping = true;
+	service_notify_stopping();
+	server_stop(d->server, STOP_TIMEOUT_NS, on_stopped, d);
+}
+
+static int fail(int r, const char *what, const char *where)
+{
+	log_error("%s %s: %s", what, where, strerror(-r));
+	return r;
+}
+
+/*
+ * Every peer is a descriptor, and the usual soft limit is 1024.  In the unit this is refused and not
+ * needed: it sets the limit itself.
+ */
+static void raise_descriptor_limit(const struct daemon *d)
+{
+	rlim_t needed = d->config.server.peers_max + 64;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+		return;
+	limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < needed)
+		log_warning("MaxPeers=%" PRIu32
+			    " cannot be reached: descriptors are limited to %" PRIu64,
+			d->config.server.peers_max, (uint64_t)limit.rlim_max);
+}
+
+/* What was asked for must be there; only the usual place is made when it is not. */
+static int enter_runtime_dir(struct daemon *d)
+{
+	const char *dir = d->args.runtime_dir;
+	pid_t holder = 0;
+
+	if (!dir)
+		dir = getenv("VDSOTIME_RUNTIME_DIR");
+	if (!dir || !*dir) {
+		dir = DEFAULT_RUNTIME_DIR;
+		d->runtime_dir_made = mkdir(dir, 0755) == 0;
+	}
+	int r = lock_take(&d->lock, dir, &holder);
+	if (r == -EBUSY && holder > 0)
+		log_error("Runtime directory %s: vdsotimed serves there already (process %d)", dir,
+			(int)holder);
+	else if (r == -EBUSY)
+		log_error("Runtime directory %s: vdsotimed serves there already", dir);
+	else if (r == -EPERM)
+		log_error("Runtime directory %s: everyone may write in it; it must be ours alone",
+			dir);
+	else if (r < 0)
+		fail(r, "Runtime directory", dir);
+	if (r < 0)
+		return r;
+	d->runtime_dir = realpath(dir, NULL);
+	return d->runtime_dir ? 0 : fail(-errno, "Runtime directory", dir);
+}
+
+static int start_keeper(struct daemon *d)
+{
+	int page_fd = service_take_fd(&d->service, SERVICE_FD_PAGE);
+
+	report_vdso(&d->vdso);
+	int r = keeper_new(&d->keeper, &d->config.keeper, &d->os, &d->vdso, page_fd);
+	return r < 0 ? fail(r, "The page", "cannot be made") : 0;
+}
+
+/* Sockets that were passed in, and our own for the others. */
+static int start_server(struct daemon *d)
+{
+	static const struct {
+		enum service_fd passed;
+		enum server_socket socket;
+		const char *name;
+	} sockets[] = {
+		{ SERVICE_FD_STAMP, SERVER_STAMP, "stamp" },
+		{ SERVICE_FD_VARLINK, SERVER_VARLINK, "varlink" },
+	};
+
+	d->facts = (struct server_facts){
+		.version = VDSOTIME_VERSION,
+		.runtime_dir = d->runtime_dir,
+		.configuration_files = (const char *const *)d->config.files.paths,
+		.reload = reload,
+		.data = d,
+	};
+	int r = server_new(&d->server, &d->config.server, d->loop, d->keeper, &d->facts);
+	if (r < 0)
+		return fail(r, "The server", "cannot be made");
+	for (size_t i = 0; r == 0 && i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+		int fd = service_take_fd(&d->service, sockets[i].passed);
+		r = fd >= 0 ? server_listen_fd(d->server, sockets[i].name, fd)
+			    : server_listen(d->server, sockets[i].socket);
+		if (r < 0)
+			fail(r, "Socket", sockets[i].name);
+	}
+	return r;
+}
+
+static int start_watchers(struct daemon *d)
+{
+	int r = loop_timer_new(d->loop, on_tick, d, &d->tick);
+
+	for (size_t i = 0; r == 0 && i < SIGNALS; i++)
+		r = loop_signal_new(d->loop, signals[i], on_signal, d, &d->signals[i]);
+	if (r < 0)
+		return fail(r, "The loop", "cannot watch");
+	keeper_on_event(d->keeper, on_event, d);
+	on_tick(d);
+	return 0;
+}
+
+/* From here on a restart goes on with this page, if there is a service manager and it has room. */
+static void keep_page(struct daemon *d)
+{
+	struct keeper_status status;
+
+	keeper_status(d->keeper, &status);
+	if (status.page_restored)
+		log_write(LEVEL_INFO, LOG_ID_PAGE_RESTORED, NULL,
+			"The page of an earlier life was taken over");
+	if (!d->service.notified)
+		return;
+	if (status.page_restored || service_keep_page(keeper_page_store_fd(d->keeper)) == 0)
+		keeper_page_stored(d->keeper);
+}
+
+static int start(struct daemon *d)
+{
+	struct server_refused_configuration refused;
+
+	if (service_stderr_is_journal())
+		log_set_sink(service_journal_sink);
+	int r = load_config(d, &refused);
+	if (r < 0 || d->args.check_config)
+		return r;
+	r = service_init(&d->service);
+	if (r < 0)
+		return fail(r, "Descriptors of the service manager", "cannot be taken");
+	raise_descriptor_limit(d);
+	r = enter_runtime_dir(d);
+	if (r < 0)
+		return r;
+	r = loop_new(&d->loop, server_watchers(&d->config.server) + OWN_WATCHERS);
+	if (r < 0)
+		return fail(r, "The loop", "cannot be made");
+	r = start_keeper(d);
+	if (r == 0)
+		r = start_server(d);
+	if (r == 0)
+		r = start_watchers(d);
+	return r;
+}
+
+static void report_started(const struct daemon *d, int64_t begun_ns)
+{
+	int64_t took_ns = monotonic_ns(d) - begun_ns;
+	char took[24];
+
+	snprintf(took, sizeof(took), "%" PRId64, took_ns);
+	const struct log_field fields[] = {
+		{ "VDSOTIME_VERSION", VDSOTIME_VERSION },
+		{ "VDSOTIME_RUNTIME_DIR", d->runtime_dir },
+		{ "VDSOTIME_START_NSEC", took },
+		{ NULL, NULL },
+	};
+	log_write(LEVEL_INFO, LOG_ID_STARTED, fields,
+		"vdsotimed " VDSOTIME_VERSION " serves in %s, ready after %" PRId64 " us",
+		d->runtime_dir, took_ns / 1000);
+}
+
+/* Takes down whatever start() has set up, however far it got. */
+static void stop(struct daemon *d)
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		d->signals[i] = loop_signal_free(d->signals[i]);
+	d->tick = loop_timer_free(d->tick);
+	d->server = server_free(d->server);
+	d->keeper = keeper_free(d->keeper);
+	d->loop = loop_free(d->loop);
+	lock_release(&d->lock);
+	if (d->runtime_dir_made)
+		rmdir(DEFAULT_RUNTIME_DIR);
+	free(d->runtime_dir);
+	d->runtime_dir = NULL;
+	service_deinit(&d->service);
+	config_deinit(&d->config);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {
+		.config = CONFIG_NULL,
+		.service = SERVICE_NULL,
+		.lock = LOCK_NULL,
+	};
+	int code;
+
+	if (args_parse(argc, argv, &d.args, &code) < 0)
+		return code;
+	signal(SIGPIPE, SIG_IGN);
+	resolve_vdso(&d);
+	int64_t begun_ns = monotonic_ns(&d);
+
+	int r = start(&d);
+	if (r == 0 && !d.args.check_config) {
+		keep_page(&d);
+		report_started(&d, begun_ns);
+		notify_ready(&d, service_notify_ready);
+		loop_run(d.loop);
+		log_write(LEVEL_INFO, LOG_ID_STOPPED, NULL, "vdsotimed has stopped");
+	}
+	stop(&d);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
