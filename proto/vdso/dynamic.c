@@ -44,7 +44,7 @@ static int find_dynamic(struct vdsotime_image *image)
 	return -VDSOTIME_REASON_NO_DYNAMIC;
 }
 
-static void take_entry(struct dynamic *dynamic, uint64_t tag, uint64_t value)
+static void take_entry(struct dynamic *dynamic, uint32_t tag, uint64_t value)
 {
 	switch (tag) {
 	case TAG_HASH:
@@ -103,7 +103,8 @@ static void read_dynamic(const struct vdsotime_image *image, struct dynamic *ret
 		IMAGE_STEP();
 		if (tag == TAG_NULL)
 			break;
-		take_entry(ret, tag, image_word(image, at + word));
+		if (tag <= UINT32_MAX)
+			take_entry(ret, (uint32_t)tag, image_word(image, at + word));
 	}
 }
 

@@ -109,7 +109,7 @@ static void move_address(
 		put_word(image, file, at, image_wrap(image, address - delta));
 }
 
-static bool tag_is_address(uint64_t tag)
+static bool tag_is_address(uint32_t tag)
 {
 	switch (tag) {
 	case TAG_PLTGOT:
@@ -140,7 +140,7 @@ static void move_dynamic(const struct vdsotime_image *image, unsigned char *file
 
 		if (tag == TAG_NULL)
 			return;
-		if (tag_is_address(tag))
+		if (tag <= UINT32_MAX && tag_is_address((uint32_t)tag))
 			move_address(image, file, at + word, delta);
 	}
 }

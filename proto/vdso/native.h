@@ -57,9 +57,6 @@
 #endif
 
 /* A pointer as a system call argument. */
-static inline NATIVE_WORD sys_pointer(const void *pointer)
-{
-	return (NATIVE_WORD)(uintptr_t)pointer;
-}
+#define sys_pointer(pointer) ((NATIVE_WORD)(uintptr_t)(pointer))
 
 #endif
