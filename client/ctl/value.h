@@ -23,7 +23,10 @@ struct value;
 struct value *value_new_object(void);
 struct value *value_new_array(void);
 
-/* Free a value and all below it, unless it was handed over.  Takes NULL; returns NULL. */
+/* One more owner of v, who frees it like the first.  Returns v. */
+struct value *value_keep(struct value *v);
+
+/* Free a value and all below it, unless others own it still.  Takes NULL; returns NULL. */
 struct value *value_free(struct value *v);
 
 /* Add to an object.  key is copied, and so is a string; a NULL string adds null. */
@@ -34,12 +37,14 @@ void value_add_string(struct value *object, const char *key, const char *string)
 void value_add_null(struct value *object, const char *key);
 void value_add_decimal(struct value *object, const char *key, double number, unsigned int digits);
 void value_add(struct value *object, const char *key, struct value *child); /* child handed over */
-void value_share(
-	struct value *object, const char *key, struct value *child); /* caller keeps its own */
+/* As value_add(), but the caller keeps its own hold on child, which must not be changed meanwhile. */
+void value_share(struct value *object, const char *key, const struct value *child);
 
 /* Append to an array. */
 void value_append(struct value *array, struct value *child); /* child handed over */
 void value_append_string(struct value *array, const char *string);
+
+bool value_is_object(const struct value *v);
 
 /* A child of an object; NULL when absent.  It belongs to its parent. */
 struct value *value_get(const struct value *object, const char *key);
@@ -56,12 +61,13 @@ struct value *value_at(const struct value *array, size_t index);
 const char *value_at_string(const struct value *array, size_t index); /* NULL: no string */
 
 /*
- * Visit an object's members in order until visit returns false.  scalar is the member's text where it is
- * neither object nor array ("yes" and "no" for booleans, "" for null), else NULL.
+ * Visit an object's members in order, or an array's with "0", "1", ... for keys, until visit returns false.
+ * scalar is the member's text where it is neither object nor array ("yes" and "no" for booleans, "" for
+ * null), else NULL.
  */
 typedef bool value_visit_fn(
 	void *data, const char *key, const char *scalar, const struct value *member);
-void value_visit(const struct value *object, value_visit_fn *visit, void *data);
+void value_visit(const struct value *v, value_visit_fn *visit, void *data);
 
 /*
  * Parse length bytes of JSON text.  0; -EBADMSG when it is not one whole JSON value (*ret_reason then names

@@ -11,7 +11,8 @@
 #include "client/ctl/ctl.h"
 
 struct verb_option {
-	const char *name; /* long form, without dashes; NULL ends a list */
+	const char *
+		name; /* long form, without dashes; its letter where it has none; NULL ends a list */
 	char letter; /* short form, or 0 */
 	const char *argument; /* what its value is called in help; NULL: it takes none */
 	const char *help;
@@ -33,6 +34,9 @@ extern const struct verb verbs[];
 /* Options that every verb takes; the last has a NULL name. */
 extern const struct verb_option verb_common_options[];
 
+/* Has it a long form? */
+bool verb_option_is_long(const struct verb_option *option);
+
 /* The verb of that name, or NULL. */
 const struct verb *verb_find(const char *name);
 
@@ -45,8 +49,6 @@ ctl_verb_fn verb_bench;
 ctl_verb_fn verb_verify;
 ctl_verb_fn verb_wait;
 ctl_verb_fn verb_monitor;
-ctl_verb_fn verb_stats;
-ctl_verb_fn verb_cat_config;
 ctl_verb_fn verb_call;
 ctl_verb_fn verb_help;
 

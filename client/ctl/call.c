@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A Varlink call to the daemon: see call.h.
+ */
+#include "client/ctl/call.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/ctl/ctl.h"
+#include "client/ctl/humane.h"
+
+enum { READ_BYTES = 16384 };
+
+#define RUNTIME_DIR_DEFAULT "/run/vdsotimed"
+
+const char *call_runtime_dir(const char *given)
+{
+	const char *environment;
+
+	if (given)
+		return given;
+	environment = secure_getenv("VDSOTIME_RUNTIME_DIR");
+	return environment && *environment ? environment : RUNTIME_DIR_DEFAULT;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* connect() and send() on a Unix socket wait for the peer no longer than the socket's send timeout. */
+static int set_send_timeout(int fd, int64_t deadline_ns)
+{
+	int64_t left_us = (deadline_ns - now_ns()) / 1000;
+	struct timeval timeout;
+
+	/* 0 would mean: for ever. */
+	if (left_us <= 0)
+		return -ETIMEDOUT;
+	timeout.tv_sec = left_us / 1000000;
+	timeout.tv_usec = left_us % 1000000;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ? -errno : 0;
+}
+
+/* The caller owns the descriptor. */
+static int connect_to(const char *runtime_dir, int64_t deadline_ns, int *ret_fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, r;
+
+	r = snprintf(
+		address.sun_path, sizeof(address.sun_path), "%s/%s", runtime_dir, CALL_INTERFACE);
+	if (r < 0 || (size_t)r >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	r = set_send_timeout(fd, deadline_ns);
+	if (r == 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		r = errno == EAGAIN ? -ETIMEDOUT : -errno;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int send_all(int fd, const char *bytes, size_t length, int64_t deadline_ns)
+{
+	while (length > 0) {
+		int r = set_send_timeout(fd, deadline_ns);
+		ssize_t sent;
+
+		if (r < 0)
+			return r;
+		sent = send(fd, bytes, length, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : errno == EPIPE ? -ECONNRESET : -errno;
+		bytes += sent;
+		length -= (size_t)sent;
+	}
+	return 0;
+}
+
+static int wait_readable(int fd, int64_t deadline_ns)
+{
+	for (;;) {
+		struct pollfd wanted = { .fd = fd, .events = POLLIN };
+		int64_t left_ns = deadline_ns - now_ns();
+		struct timespec left;
+		int r;
+
+		if (left_ns <= 0)
+			return -ETIMEDOUT;
+		left.tv_sec = left_ns / 1000000000;
+		left.tv_nsec = left_ns % 1000000000;
+		r = ppoll(&wanted, 1, &left, NULL);
+		if (r > 0)
+			return 0;
+		if (r < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Receive up to a NUL byte.  The text, without it, is the caller's to free. */
+static int receive_frame(int fd, int64_t deadline_ns, char **ret, size_t *ret_length)
+{
+	size_t length = 0, capacity = READ_BYTES;
+	char *text = malloc(capacity);
+	int r = text ? 0 : -ENOMEM;
+
+	while (r == 0) {
+		ssize_t got;
+		char *end;
+
+		if (length == capacity) {
+			char *more = capacity < CALL_REPLY_BYTES_MAX ? realloc(text, 2 * capacity)
+								     : NULL;
+
+			if (!more) {
+				r = capacity < CALL_REPLY_BYTES_MAX ? -ENOMEM : -EMSGSIZE;
+				break;
+			}
+			text = more;
+			capacity *= 2;
+		}
+		r = wait_readable(fd, deadline_ns);
+		if (r < 0)
+			break;
+		got = recv(fd, text + length, capacity - length, MSG_DONTWAIT);
+		if (got < 0) {
+			r = errno == EINTR || errno == EAGAIN ? 0 : -errno;
+			continue;
+		}
+		if (got == 0) {
+			r = -ECONNRESET;
+			break;
+		}
+		end = memchr(text + length, '\0', (size_t)got);
+		length += (size_t)got;
+		if (end) {
+			*ret = text;
+			*ret_length = (size_t)(end - text);
+			return 0;
+		}
+	}
+	free(text);
+	return r;
+}
+
+static int read_reply(
+	const char *text, size_t length, char error[CALL_ERROR_BYTES], struct value **ret)
+{
+	struct value *reply, *inner;
+	const char *name;
+	int r = value_parse(text, length, &reply, NULL);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -EPROTO;
+	name = value_get_string(reply, "error");
+	if (!value_is_object(reply) || (value_get(reply, "error") && !name)) {
+		value_free(reply);
+		return -EPROTO;
+	}
+	if (name)
+		snprintf(error, CALL_ERROR_BYTES, "%s", name);
+	inner = value_get(reply, "parameters");
+	if (inner && !value_is_object(inner)) {
+		value_free(reply);
+		return -EPROTO;
+	}
+	*ret = inner ? value_keep(inner) : value_new_object();
+	value_free(reply);
+	return name ? 1 : 0;
+}
+
+int call_method(const char *runtime_dir, const char *method, const struct value *parameters,
+	int64_t timeout_ns, char error[CALL_ERROR_BYTES], struct value **ret)
+{
+	int64_t deadline_ns = now_ns() + timeout_ns;
+	struct value *call;
+	const char *frame;
+	char *text = NULL;
+	size_t length;
+	int fd = -1, r;
+
+	r = connect_to(call_runtime_dir(runtime_dir), deadline_ns, &fd);
+	if (r < 0)
+		return r;
+	call = value_new_object();
+	value_add_string(call, "method", method);
+	if (parameters)
+		value_share(call, "parameters", parameters);
+	frame = value_text(call);
+	/* The NUL that ends the string ends the frame. */
+	r = frame ? send_all(fd, frame, strlen(frame) + 1, deadline_ns) : -ENOMEM;
+	value_free(call);
+	if (r == 0)
+		r = receive_frame(fd, deadline_ns, &text, &length);
+	close(fd);
+	if (r == 0)
+		r = read_reply(text, length, error, ret);
+	free(text);
+	return r;
+}
+
+static int explain(const struct ctl *ctl, int error, bool quiet)
+{
+	const char *dir = call_runtime_dir(ctl->runtime_dir);
+	char duration[HUMANE_BYTES];
+
+	switch (-error) {
+	case ENOENT:
+	case ECONNREFUSED:
+		if (!quiet)
+			ctl_error(ctl, "vdsotimed is not running: %s/%s: %s", dir, CALL_INTERFACE,
+				strerror(-error));
+		return CTL_NOT_RUNNING;
+	case EACCES:
+	case EPERM:
+		ctl_error(
+			ctl, "no permission for %s/%s: %s", dir, CALL_INTERFACE, strerror(-error));
+		return CTL_PERMISSION;
+	case ETIMEDOUT:
+		ctl_error(ctl, "vdsotimed did not answer on %s/%s within %s", dir, CALL_INTERFACE,
+			humane_duration(duration, CALL_TIMEOUT_NS_DEFAULT));
+		return CTL_TIMEOUT;
+	case ECONNRESET:
+		ctl_error(ctl, "vdsotimed closed %s/%s without an answer", dir, CALL_INTERFACE);
+		return CTL_FAILURE;
+	case EPROTO:
+		ctl_error(
+			ctl, "what answered on %s/%s does not speak Varlink", dir, CALL_INTERFACE);
+		return CTL_FAILURE;
+	default:
+		ctl_error(ctl, "%s/%s: %s", dir, CALL_INTERFACE, strerror(-error));
+		return CTL_FAILURE;
+	}
+}
+
+int call_daemon(const struct ctl *ctl, const char *method, const struct value *parameters,
+	bool quiet, struct value **ret)
+{
+	char error[CALL_ERROR_BYTES];
+	struct value *reply;
+	int r;
+
+	r = call_method(
+		ctl->runtime_dir, method, parameters, CALL_TIMEOUT_NS_DEFAULT, error, &reply);
+	if (r < 0)
+		return explain(ctl, r, quiet);
+	if (r > 0) {
+		ctl_error(ctl, "%s: vdsotimed answers %s %s", method, error, value_text(reply));
+		value_free(reply);
+		return CTL_FAILURE;
+	}
+	*ret = reply;
+	return CTL_OK;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdsotimectl status: the whole state on one page, in words and units.
+ *
+ * Each line is drawn from one section of the gathered state, and left out where that section is not known,
+ * so that the same code serves with the daemon and without.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "client/ctl/call.h"
+#include "client/ctl/gather.h"
+#include "client/ctl/humane.h"
+#include "client/ctl/text.h"
+#include "client/ctl/value.h"
+#include "client/ctl/verbs.h"
+
+/* A line is composed before it is printed. */
+struct line {
+	char text[768];
+	size_t length;
+};
+
+static void line_add(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void line_add(struct line *l, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(l->text + l->length, sizeof(l->text) - l->length, format, args);
+	va_end(args);
+	if (n > 0)
+		l->length += (size_t)n;
+	if (l->length >= sizeof(l->text))
+		l->length = sizeof(l->text) - 1;
+}
+
+/* ", NAME 3.1 ms" where the number is known. */
+static void line_add_duration(
+	struct line *l, const char *before, const struct value *v, const char *key)
+{
+	char duration[HUMANE_BYTES];
+	int64_t ns;
+
+	if (value_get_int(v, key, &ns))
+		line_add(l, "%s%s", before, humane_duration(duration, ns));
+}
+
+static void print_daemon(const struct ctl *ctl, const struct value *state, int status)
+{
+	const struct value *daemon = value_get(state, "daemon");
+	const char *dir = value_get_string(daemon, "runtimeDirectory");
+	const char *version = value_get_string(daemon, "version");
+	enum text_color color = status == CTL_OK         ? TEXT_GOOD
+				: status == CTL_DEGRADED ? TEXT_WARN
+							 : TEXT_BAD;
+	struct line l = { 0 };
+	int64_t pid;
+
+	if (!daemon) {
+		line_add(&l, "vdsotimed: %s (%s/%s)",
+			status == CTL_NOT_RUNNING  ? "not running"
+			: status == CTL_PERMISSION ? "not allowed to ask"
+						   : "no answer",
+			call_runtime_dir(ctl->runtime_dir), CALL_INTERFACE);
+	} else {
+		line_add(&l, "vdsotimed %s: %s", version ? version : "?",
+			status == CTL_OK ? "serving"
+					 : "serving, but this process does not read its page");
+		if (value_get_int(daemon, "processId", &pid))
+			line_add(&l, " (pid %" PRId64, pid);
+		line_add_duration(&l, ", up ", daemon, "uptimeNSec");
+		line_add(&l, ", %s)", dir ? dir : "?");
+	}
+	fprintf(ctl->out, "%s%s%s\n", text_color(ctl, color), l.text, text_color(ctl, TEXT_PLAIN));
+}
+
+/* The version that every resolved function has; NULL where they differ, or have none. */
+static const char *common_version(const struct value *functions)
+{
+	const char *common = NULL;
+
+	for (size_t i = 0; i < value_length(functions); i++) {
+		const struct value *function = value_at(functions, i);
+		const char *version = value_get_string(function, "version");
+
+		if (!value_get_string(function, "symbol"))
+			continue;
+		if (!version || (common && strcmp(version, common) != 0))
+			return NULL;
+		common = version;
+	}
+	return common;
+}
+
+static void line_add_functions(struct line *l, const struct value *functions, bool versions)
+{
+	for (size_t i = 0; i < value_length(functions); i++) {
+		const struct value *function = value_at(functions, i);
+		const char *name = value_get_string(function, "name");
+		const char *version = value_get_string(function, "version");
+
+		line_add(l, "%s %s", i > 0 ? "," : "", name ? name : "?");
+		if (!value_get_string(function, "symbol"))
+			line_add(l, " (not there: system call)");
+		else if (versions)
+			line_add(l, " (%s)", version ? version : "no version");
+	}
+}
+
+static void print_vdso(const struct ctl *ctl, const struct value *state)
+{
+	const struct value *vdso = value_get(state, "vdso"),
+			   *functions = value_get(vdso, "functions");
+	const char *soname = value_get_string(vdso, "soname"), *common = common_version(functions);
+	size_t resolved = 0, n = value_length(functions);
+	struct line l = { 0 };
+	bool usable;
+
+	if (!value_get_bool(vdso, "usable", &usable))
+		return;
+	if (!usable) {
+		text_field(ctl, "vDSO", "none: every read of the kernel's clocks is a system call");
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		resolved += value_get_string(value_at(functions, i), "symbol") != NULL;
+	line_add(&l, "%s%s%s, %zu of %zu functions:", soname ? soname : "(no name)",
+		common ? ", version " : "", common ? common : "", resolved, n);
+	line_add_functions(&l, functions, !common);
+	text_field(ctl, "vDSO", "%s", l.text);
+}
+
+static void print_clocksource(const struct ctl *ctl, const struct value *state)
+{
+	const struct value *source = value_get(state, "clocksource");
+	const struct value *available = value_get(source, "available");
+	const char *current = value_get_string(source, "current");
+	struct line l = { 0 };
+	bool avoids;
+
+	if (!source)
+		return;
+	line_add(&l, "%s", current ? current : "not known");
+	for (size_t i = 0; i < value_length(available); i++) {
+		const char *name = value_at_string(available, i);
+
+		line_add(&l, "%s%s", i == 0 ? " (available: " : " ", name ? name : "?");
+	}
+	line_add(&l, "%s", value_length(available) > 0 ? ")" : "");
+	if (value_get_bool(source, "avoidsSystemCall", &avoids))
+		line_add(&l, avoids ? "; vDSO reads avoid the system call"
+				    : "; vDSO reads FALL INTO the system call");
+	line_add_duration(&l, ": ", source, "vdsoCostNSec");
+	line_add_duration(&l, " against ", source, "systemCallCostNSec");
+	text_field(ctl, "Clocksource", "%s", l.text);
+}
+
+static void print_counter(const struct ctl *ctl, const struct value *state)
+{
+	const struct value *counter = value_get(state, "counter");
+	const char *name = value_get_string(counter, "name");
+	const char *reason = value_get_string(counter, "reason");
+	char frequency[HUMANE_BYTES];
+	struct line l = { 0 };
+	bool usable, exact;
+	uint64_t hz;
+
+	if (!value_get_bool(counter, "usable", &usable))
+		return;
+	line_add(&l, "%s", name ? name : "?");
+	if (value_get_uint(counter, "frequencyHz", &hz))
+		line_add(&l, " at %s", humane_frequency(frequency, hz));
+	if (usable && value_get_bool(counter, "rateExact", &exact))
+		line_add(&l, exact ? " (the kernel's own rate, exact)" : " (rate fitted)");
+	line_add(&l, ", %s", usable ? "used" : "NOT used");
+	if (reason && *reason)
+		line_add(&l, ": %s", reason);
+	text_field(ctl, "Counter", "%s", l.text);
+}
+
+static void print_page(const struct ctl *ctl, const struct value *state)
+{
+	const struct value *page = value_get(state, "page");
+	struct line l = { 0 };
+	bool on, flag;
+	int64_t number;
+
+	if (!value_get_bool(page, "on", &on))
+		return;
+	line_add(&l, "%s", on ? "on" : "OFF");
+	if (value_get_int(page, "generation", &number))
+		line_add(&l, ", generation %" PRId64, number);
+	if (value_get_int(page, "epoch", &number))
+		line_add(&l, ", epoch %" PRId64, number);
+	line_add_duration(&l, ", age ", page, "ageNSec");
+	line_add_duration(&l, ", renewed every ", page, "periodNSec");
+	line_add_duration(&l, ", good for ", page, "windowNSec");
+	if (value_get_bool(page, "restored", &flag) && flag)
+		line_add(&l, ", continued from an earlier life");
+	if (value_get_bool(page, "kept", &flag))
+		line_add(&l, flag ? ", kept over restarts" : ", not kept over restarts");
+	text_field(ctl, "Page", "%s", l.text);
+}
+
+static void print_reader(const struct ctl *ctl, const struct value *state)
+{
+	const struct value *reader = value_get(state, "reader");
+	const char *path = value_get_string(reader, "path");
+	const char *reason = value_get_string(reader, "reason");
+	bool page = path && strcmp(path, "page") == 0;
+
+	if (!path)
+		return;
+	text_field(ctl, "Path here", "%s%s%s%s%s", text_color(ctl, page ? TEXT_GOOD : TEXT_WARN),
+		path, text_color(ctl, TEXT_PLAIN), reason ? ": " : "", reason ? reason : "");
+}
+
+static void print_tracking(const struct ctl *ctl, const struct value *state)
+{
+	const struct value *tracking = value_get(state, "tracking");
+	char number[HUMANE_BYTES];
+	struct line l = { 0 };
+	int64_t ns, ps;
+
+	if (!value_get_int(tracking, "boundNSec", &ns)) {
+		if (tracking)
+			text_field(ctl, "Tracking", "not compared with the kernel's clock yet");
+		return;
+	}
+	line_add(&l, "within %s of the kernel's clock", humane_duration(number, ns));
+	if (value_get_int(tracking, "residualNSec", &ns))
+		line_add(&l, "; last %s", humane_difference(number, ns));
+	if (value_get_int(tracking, "residualRmsPSec", &ps))
+		line_add(&l, ", rms %" PRId64 ".%" PRId64 " ns", ps / 1000, ps % 1000 / 100);
+	line_add_duration(&l, ", max ", tracking, "residualMaximumNSec");
+	text_field(ctl, "Tracking", "%s", l.text);
+}
+
+static void print_synchronisation(const struct ctl *ctl, const struct value *state)
+{
+	const struct value *sync = value_get(state, "synchronisation");
+	const char *name = value_get_string(sync, "state"),
+		   *origin = value_get_string(sync, "origin");
+	const char *leap = value_get_string(sync, "leap");
+	char number[HUMANE_BYTES];
+	struct line l = { 0 };
+	int64_t n;
+
+	if (!name)
+		return;
+	line_add(&l, "%s", name);
+	if (value_get_int(sync, "errorNSec", &n))
+		line_add(&l, ": REALTIME within %s of UTC", humane_duration(number, n));
+	else
+		line_add(&l, ": no bound on REALTIME against UTC");
+	if (origin && *origin)
+		line_add(&l, " (%s)", origin);
+	text_field(ctl, "Sync", "%s", l.text);
+
+	l = (struct line){ 0 };
+	if (value_get_int(sync, "taiOffsetSec", &n))
+		line_add(&l, "TAI-UTC %" PRId64 " s", n);
+	else
+		line_add(&l, "TAI-UTC not set: TAI reads as REALTIME");
+	if (leap && strcmp(leap, "insert") == 0)
+		line_add(&l, ", a leap second ends this UTC day");
+	else if (leap && strcmp(leap, "delete") == 0)
+		line_add(&l, ", this UTC day ends a second early");
+	if (value_get_int(sync, "frequencyPpb", &n) && n != 0)
+		line_add(&l, ", frequency adjusted by %s%" PRId64 ".%03" PRId64 " ppm",
+			n < 0 ? "-" : "+", (n < 0 ? -n : n) / 1000, (n < 0 ? -n : n) % 1000);
+	text_field(ctl, "", "%s", l.text);
+}
+
+static void print_clients(const struct ctl *ctl, const struct value *state)
+{
+	const struct value *clients = value_get(state, "clients");
+	int64_t stamp, varlink, users, most;
+
+	if (!value_get_int(clients, "stampPeers", &stamp) ||
+		!value_get_int(clients, "varlinkPeers", &varlink) ||
+		!value_get_int(clients, "users", &users) ||
+		!value_get_int(clients, "peersMaximum", &most))
+		return;
+	text_field(ctl, "Clients",
+		"%" PRId64 " stamp, %" PRId64 " varlink (this one among them), of at most %" PRId64
+		"; users: %" PRId64 "; readers of the page cannot be counted",
+		stamp, varlink, most, users);
+}
+
+int verb_status(const struct ctl *ctl, int argc, char **argv)
+{
+	struct value *state;
+	int status = gather_status(ctl, &state);
+
+	(void)argc;
+	(void)argv;
+	if (ctl->json != CTL_JSON_OFF) {
+		value_print(ctl, state);
+	} else {
+		print_daemon(ctl, state, status);
+		print_vdso(ctl, state);
+		print_clocksource(ctl, state);
+		print_counter(ctl, state);
+		print_page(ctl, state);
+		print_reader(ctl, state);
+		print_tracking(ctl, state);
+		print_synchronisation(ctl, state);
+		print_clients(ctl, state);
+	}
+	value_free(state);
+	return status;
+}

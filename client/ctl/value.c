@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON values over json-c: see value.h.  A struct value is json-c's own object under another name, never
+ * looked into, so that no other file of the tool needs to know of the library.
+ *
+ * What one would get wrong: json-c's NULL is the JSON null, and its getters convert (a string "12" reads as
+ * 12).  So every getter asks for the type first.
+ */
+#include "client/ctl/value.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "client/ctl/ctl.h"
+
+enum { PARSE_DEPTH_MAX = 32 };
+
+static struct json_object *json_of(struct value *v)
+{
+	return (struct json_object *)(void *)v;
+}
+
+/* json-c's getters take a plain pointer and change nothing. */
+static struct json_object *json_of_const(const struct value *v)
+{
+	union {
+		const struct value *in;
+		struct json_object *out;
+	} cast = { .in = v };
+
+	return cast.out;
+}
+
+static struct value *value_of(struct json_object *json)
+{
+	return (struct value *)(void *)json;
+}
+
+static void out_of_memory(void)
+{
+	fputs("vdsotimectl: out of memory\n", stderr);
+	exit(CTL_FAILURE);
+}
+
+static struct json_object *checked(struct json_object *json)
+{
+	if (!json)
+		out_of_memory();
+	return json;
+}
+
+static void add_json(struct value *object, const char *key, struct json_object *child)
+{
+	if (json_object_object_add(json_of(object), key, child) < 0)
+		out_of_memory();
+}
+
+struct value *value_new_object(void)
+{
+	return value_of(checked(json_object_new_object()));
+}
+
+struct value *value_new_array(void)
+{
+	return value_of(checked(json_object_new_array()));
+}
+
+struct value *value_keep(struct value *v)
+{
+	return value_of(json_object_get(json_of(v)));
+}
+
+struct value *value_free(struct value *v)
+{
+	json_object_put(json_of(v));
+	return NULL;
+}
+
+void value_add_int(struct value *object, const char *key, int64_t number)
+{
+	add_json(object, key, checked(json_object_new_int64(number)));
+}
+
+void value_add_uint(struct value *object, const char *key, uint64_t number)
+{
+	add_json(object, key, checked(json_object_new_uint64(number)));
+}
+
+void value_add_bool(struct value *object, const char *key, bool truth)
+{
+	add_json(object, key, checked(json_object_new_boolean(truth)));
+}
+
+void value_add_string(struct value *object, const char *key, const char *string)
+{
+	add_json(object, key, string ? checked(json_object_new_string(string)) : NULL);
+}
+
+void value_add_null(struct value *object, const char *key)
+{
+	add_json(object, key, NULL);
+}
+
+void value_add_decimal(struct value *object, const char *key, double number, unsigned int digits)
+{
+	char text[64];
+
+	/* Neither an infinity nor a NaN is JSON. */
+	if (!(number > -1e18 && number < 1e18)) {
+		value_add_null(object, key);
+		return;
+	}
+	snprintf(text, sizeof(text), "%.*f", (int)digits, number);
+	add_json(object, key, checked(json_object_new_double_s(number, text)));
+}
+
+void value_add(struct value *object, const char *key, struct value *child)
+{
+	add_json(object, key, json_of(child));
+}
+
+void value_share(struct value *object, const char *key, const struct value *child)
+{
+	add_json(object, key, json_object_get(json_of_const(child)));
+}
+
+void value_append(struct value *array, struct value *child)
+{
+	if (json_object_array_add(json_of(array), json_of(child)) < 0)
+		out_of_memory();
+}
+
+void value_append_string(struct value *array, const char *string)
+{
+	value_append(array, value_of(checked(json_object_new_string(string))));
+}
+
+bool value_is_object(const struct value *v)
+{
+	return json_object_is_type(json_of_const(v), json_type_object);
+}
+
+struct value *value_get(const struct value *object, const char *key)
+{
+	struct json_object *child;
+
+	if (!json_object_is_type(json_of_const(object), json_type_object) ||
+		!json_object_object_get_ex(json_of_const(object), key, &child))
+		return NULL;
+	return value_of(child);
+}
+
+bool value_get_int(const struct value *object, const char *key, int64_t *ret)
+{
+	struct json_object *child = json_of(value_get(object, key));
+
+	if (!child || !json_object_is_type(child, json_type_int))
+		return false;
+	/* Above INT64_MAX json-c keeps an unsigned number and saturates here. */
+	if (json_object_get_uint64(child) > INT64_MAX)
+		return false;
+	*ret = json_object_get_int64(child);
+	return true;
+}
+
+bool value_get_uint(const struct value *object, const char *key, uint64_t *ret)
+{
+	struct json_object *child = json_of(value_get(object, key));
+
+	if (!child || !json_object_is_type(child, json_type_int) ||
+		json_object_get_int64(child) < 0)
+		return false;
+	*ret = json_object_get_uint64(child);
+	return true;
+}
+
+bool value_get_bool(const struct value *object, const char *key, bool *ret)
+{
+	struct json_object *child = json_of(value_get(object, key));
+
+	if (!child || !json_object_is_type(child, json_type_boolean))
+		return false;
+	*ret = json_object_get_boolean(child);
+	return true;
+}
+
+static const char *string_of(struct json_object *json)
+{
+	return json && json_object_is_type(json, json_type_string) ? json_object_get_string(json)
+								   : NULL;
+}
+
+const char *value_get_string(const struct value *object, const char *key)
+{
+	return string_of(json_of(value_get(object, key)));
+}
+
+size_t value_length(const struct value *array)
+{
+	if (!json_object_is_type(json_of_const(array), json_type_array))
+		return 0;
+	return json_object_array_length(json_of_const(array));
+}
+
+struct value *value_at(const struct value *array, size_t index)
+{
+	if (index >= value_length(array))
+		return NULL;
+	return value_of(json_object_array_get_idx(json_of_const(array), index));
+}
+
+const char *value_at_string(const struct value *array, size_t index)
+{
+	return string_of(json_of(value_at(array, index)));
+}
+
+static const char *scalar_text(struct json_object *json)
+{
+	if (!json)
+		return "";
+	if (json_object_is_type(json, json_type_object) ||
+		json_object_is_type(json, json_type_array))
+		return NULL;
+	if (json_object_is_type(json, json_type_boolean))
+		return json_object_get_boolean(json) ? "yes" : "no";
+	return json_object_get_string(json);
+}
+
+static void visit_array(const struct value *array, value_visit_fn *visit, void *data)
+{
+	for (size_t i = 0; i < value_length(array); i++) {
+		struct value *member = value_at(array, i);
+		char key[24];
+
+		snprintf(key, sizeof(key), "%zu", i);
+		if (!visit(data, key, scalar_text(json_of(member)), member))
+			return;
+	}
+}
+
+void value_visit(const struct value *v, value_visit_fn *visit, void *data)
+{
+	struct json_object *json = json_of_const(v);
+	struct json_object_iterator at, end;
+
+	if (!value_is_object(v)) {
+		visit_array(v, visit, data);
+		return;
+	}
+	at = json_object_iter_begin(json);
+	end = json_object_iter_end(json);
+	while (!json_object_iter_equal(&at, &end)) {
+		struct json_object *member = json_object_iter_peek_value(&at);
+
+		if (!visit(data, json_object_iter_peek_name(&at), scalar_text(member),
+			    value_of(member)))
+			return;
+		json_object_iter_next(&at);
+	}
+}
+
+int value_parse(const char *text, size_t length, struct value **ret, const char **ret_reason)
+{
+	struct json_tokener *tokener;
+	struct json_object *json;
+	enum json_tokener_error error;
+	size_t used;
+
+	if (length > INT_MAX)
+		return -EBADMSG;
+	tokener = json_tokener_new_ex(PARSE_DEPTH_MAX);
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json = json_tokener_parse_ex(tokener, text, (int)length);
+	error = json_tokener_get_error(tokener);
+	/* A number may still go on at the end of the text: an empty rest tells that it does not. */
+	used = json_tokener_get_parse_end(tokener);
+	if (error == json_tokener_continue) {
+		json = json_tokener_parse_ex(tokener, "", -1);
+		error = json_tokener_get_error(tokener);
+	}
+	json_tokener_free(tokener);
+	if (error == json_tokener_success && strspn(text + used, " \t\r\n") >= length - used) {
+		*ret = value_of(json);
+		return 0;
+	}
+	json_object_put(json);
+	if (ret_reason)
+		*ret_reason = error == json_tokener_continue  ? "the text ends too early"
+			      : error == json_tokener_success ? "there is more after its end"
+							      : json_tokener_error_desc(error);
+	return error == json_tokener_error_size ? -ENOMEM : -EBADMSG;
+}
+
+const char *value_text(struct value *v)
+{
+	return json_object_to_json_string_ext(
+		json_of(v), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+void value_print(const struct ctl *ctl, struct value *v)
+{
+	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+	const char *text;
+
+	if (ctl->json == CTL_JSON_PRETTY)
+		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_PRETTY_TAB |
+			 JSON_C_TO_STRING_SPACED;
+	text = json_object_to_json_string_ext(json_of(v), flags);
+	if (!text)
+		out_of_memory();
+	fputs(text, ctl->out);
+	fputc('\n', ctl->out);
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdsotimectl verify: is the page as good as it says?
+ *
+ * In slices, each clock's ordered read is bracketed by the kernel's own clock again and again, and one clock,
+ * in turn, is read as fast as can be by one thread and by two, to see it go back.  A slice in which the clocks
+ * were disturbed (another epoch: a step, a suspend) counts for nothing, as the kernel's clock itself may then
+ * go back.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "client/ctl/bracket.h"
+#include "client/ctl/clockid.h"
+#include "client/ctl/humane.h"
+#include "client/ctl/reader.h"
+#include "client/ctl/relay.h"
+#include "client/ctl/tally.h"
+#include "client/ctl/text.h"
+#include "client/ctl/verbs.h"
+
+enum {
+	SAMPLES_MAX = 100000, /* of each clock */
+	SAMPLES_PER_SLICE = 40,
+	TRIES = 8
+};
+
+#define PAUSE_NS_MIN INT64_C(1000000)
+#define RELAY_NS INT64_C(10000000)
+#define SECONDS_MAX INT64_C(86400)
+
+struct checked_clock {
+	struct tally differences; /* |page - kernel|, ns */
+	struct tally uncertainties;
+	struct tally_summary difference, uncertainty;
+	uint64_t outside; /* samples surely beyond the tracking bound */
+	struct relay_count ordered, relaxed, pair;
+};
+
+struct verify {
+	struct vdsotime *t;
+	struct checked_clock clocks[CLOCKID_PAGE_CLOCKS];
+	int64_t duration_ns;
+	int64_t pause_ns; /* between samples */
+	uint64_t tracking_ns; /* the largest bound seen */
+	uint64_t slices, disturbed, missed;
+	uint32_t reason; /* of the last slice that the page missed */
+};
+
+/* What a slice found, before it is known whether it counts. */
+struct slice {
+	struct bracket brackets[CLOCKID_PAGE_CLOCKS][SAMPLES_PER_SLICE];
+	uint64_t bounds_ns[SAMPLES_PER_SLICE];
+	struct relay_count ordered, relaxed, pair;
+};
+
+static void sleep_ns(int64_t duration_ns)
+{
+	const struct timespec duration = {
+		.tv_sec = duration_ns / 1000000000,
+		.tv_nsec = duration_ns % 1000000000,
+	};
+
+	nanosleep(&duration, NULL);
+}
+
+/* The bound was published anew between two looks, perhaps: the larger holds for what lies between. */
+static int sample(const struct verify *v, struct slice *slice, int index)
+{
+	struct vdsotime_status before, after;
+	int r = vdsotime_status(v->t, &before);
+
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS && r == 0; i++)
+		r = bracket_gettime(v->t, clockid_page[i], TRIES, &slice->brackets[i][index]);
+	if (r == 0)
+		r = vdsotime_status(v->t, &after);
+	if (r < 0)
+		return r;
+	if (before.path != VDSOTIME_PATH_PAGE || after.path != VDSOTIME_PATH_PAGE)
+		return -ENODATA;
+	slice->bounds_ns[index] =
+		before.tracking_ns > after.tracking_ns ? before.tracking_ns : after.tracking_ns;
+	return 0;
+}
+
+static int run_slice(const struct verify *v, clockid_t id, struct slice *slice)
+{
+	int r = 0;
+
+	for (int i = 0; i < SAMPLES_PER_SLICE && r == 0; i++) {
+		r = sample(v, slice, i);
+		sleep_ns(v->pause_ns);
+	}
+	if (r == 0)
+		r = relay_alone(v->t, id, vdsotime_gettime_ns, RELAY_NS, &slice->ordered);
+	if (r == 0)
+		r = relay_alone(v->t, id, vdsotime_gettime_ns_relaxed, RELAY_NS, &slice->relaxed);
+	if (r == 0)
+		r = relay_pair(v->t, id, vdsotime_gettime_ns, RELAY_NS, &slice->pair);
+	return r;
+}
+
+static void count_slice(struct verify *v, int clock, const struct slice *slice)
+{
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
+		struct checked_clock *checked = &v->clocks[i];
+
+		for (int n = 0; n < SAMPLES_PER_SLICE; n++) {
+			const struct bracket *b = &slice->brackets[i][n];
+			int64_t difference_ns = bracket_difference_ns(b);
+
+			tally_add(&checked->differences,
+				difference_ns < 0 ? -difference_ns : difference_ns);
+			tally_add(&checked->uncertainties, bracket_uncertainty_ns(b));
+			checked->outside += (uint64_t)bracket_outside_ns(b) > slice->bounds_ns[n];
+		}
+	}
+	for (int n = 0; n < SAMPLES_PER_SLICE; n++) {
+		if (slice->bounds_ns[n] > v->tracking_ns)
+			v->tracking_ns = slice->bounds_ns[n];
+	}
+	relay_count_add(&v->clocks[clock].ordered, &slice->ordered);
+	relay_count_add(&v->clocks[clock].relaxed, &slice->relaxed);
+	relay_count_add(&v->clocks[clock].pair, &slice->pair);
+}
+
+/* 0; -errno when reading failed for another reason than the page's. */
+static int verify_slice(struct verify *v)
+{
+	int clock = (int)(v->slices % CLOCKID_PAGE_CLOCKS);
+	struct vdsotime_status before = { 0 }, after = { 0 };
+	struct slice slice;
+	int r;
+
+	v->slices++;
+	vdsotime_status(v->t, &before);
+	r = run_slice(v, clockid_page[clock], &slice);
+	vdsotime_status(v->t, &after);
+	if (r < 0 && r != -ENODATA)
+		return r;
+	if (r == -ENODATA || before.path != VDSOTIME_PATH_PAGE ||
+		after.path != VDSOTIME_PATH_PAGE) {
+		v->missed++;
+		v->reason = after.path != VDSOTIME_PATH_PAGE ? after.reason : before.reason;
+		vdsotime_refresh(v->t);
+	} else if (before.epoch != after.epoch) {
+		v->disturbed++;
+	} else {
+		count_slice(v, clock, &slice);
+	}
+	return 0;
+}
+
+static int verify_init(struct verify *v)
+{
+	int64_t samples, slice_ns = SAMPLES_PER_SLICE * PAUSE_NS_MIN + 3 * RELAY_NS;
+
+	/* The longer it takes, the rarer samples are: memory stays bounded. */
+	v->pause_ns = PAUSE_NS_MIN;
+	samples = v->duration_ns / slice_ns * SAMPLES_PER_SLICE;
+	if (samples > SAMPLES_MAX - SAMPLES_PER_SLICE)
+		v->pause_ns = v->duration_ns / (SAMPLES_MAX - SAMPLES_PER_SLICE);
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
+		if (tally_init(&v->clocks[i].differences, SAMPLES_MAX) < 0 ||
+			tally_init(&v->clocks[i].uncertainties, SAMPLES_MAX) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void verify_deinit(struct verify *v)
+{
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
+		tally_deinit(&v->clocks[i].differences);
+		tally_deinit(&v->clocks[i].uncertainties);
+	}
+	v->t = vdsotime_detach(v->t);
+}
+
+static int verify_run(struct verify *v)
+{
+	int64_t end_ns = bracket_kernel_ns(CLOCK_BOOTTIME) + v->duration_ns;
+	int r;
+
+	do {
+		r = verify_slice(v);
+	} while (r == 0 && bracket_kernel_ns(CLOCK_BOOTTIME) < end_ns);
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
+		struct checked_clock *c = &v->clocks[i];
+
+		/* Without samples they stay zero, and the count says why. */
+		(void)tally_summarise(&c->differences, &c->difference);
+		(void)tally_summarise(&c->uncertainties, &c->uncertainty);
+	}
+	return r;
+}
+
+static bool is_good(const struct verify *v)
+{
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
+		const struct checked_clock *c = &v->clocks[i];
+
+		if (c->differences.count == 0 || c->outside > 0 || c->ordered.backward > 0 ||
+			c->relaxed.backward > 0 || c->pair.backward > 0)
+			return false;
+	}
+	return v->missed == 0;
+}
+
+static void print_text(const struct ctl *ctl, const struct verify *v)
+{
+	static const struct text_column columns[] = {
+		{ "CLOCK", false },
+		{ "SAMPLES", true },
+		{ "P50", true },
+		{ "P99", true },
+		{ "MAX", true },
+		{ "+/-", true },
+		{ "OUTSIDE", true },
+		{ "BACKWARD", true },
+		{ "RELAXED", true },
+		{ "2 THREADS", true },
+	};
+	struct table *table = table_new(columns, 10);
+	char text[HUMANE_BYTES];
+
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
+		const struct checked_clock *c = &v->clocks[i];
+
+		table_cell(table, "%s", clockid_name(clockid_page[i]));
+		table_cell(table, "%zu", c->differences.count);
+		table_cell(table, "%s", humane_duration(text, c->difference.median));
+		table_cell(table, "%s", humane_duration(text, c->difference.p99));
+		table_cell(table, "%s", humane_duration(text, c->difference.maximum));
+		table_cell(table, "%s", humane_duration(text, c->uncertainty.median));
+		table_cell(table, "%" PRIu64, c->outside);
+		table_cell(table, "%" PRIu64, c->ordered.backward);
+		table_cell(table, "%" PRIu64, c->relaxed.backward);
+		table_cell(table, "%" PRIu64, c->pair.backward);
+	}
+	table_print(ctl, table);
+	table_free(table);
+	if (!ctl->legend)
+		return;
+	fputs("\n|page - kernel|, bracketed, each known to within +/-; outside: beyond the bound that the "
+	      "page gives;\nbackward: of reads in one thread, ordered and relaxed, and of ordered reads "
+	      "across two.\n",
+		ctl->out);
+	fprintf(ctl->out,
+		"Largest bound: %s.  Slices: %" PRIu64 ", without the page: %" PRIu64
+		", disturbed and not counted: %" PRIu64 ".\n",
+		humane_bound(text, v->tracking_ns), v->slices, v->missed, v->disturbed);
+}
+
+static struct value *relay_value(const struct relay_count *count)
+{
+	struct value *v = value_new_object();
+
+	value_add_uint(v, "reads", count->reads);
+	value_add_uint(v, "backward", count->backward);
+	value_add_int(v, "backwardMaximumNSec", count->backward_ns);
+	return v;
+}
+
+static void print_json(const struct ctl *ctl, const struct verify *v)
+{
+	struct value *all = value_new_object(), *list = value_new_array();
+
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
+		const struct checked_clock *c = &v->clocks[i];
+		struct value *clock = value_new_object();
+
+		value_add_string(clock, "clock", clockid_name(clockid_page[i]));
+		value_add_uint(clock, "samples", c->differences.count);
+		value_add_int(clock, "differenceMedianNSec", c->difference.median);
+		value_add_int(clock, "differenceP99NSec", c->difference.p99);
+		value_add_int(clock, "differenceMaximumNSec", c->difference.maximum);
+		value_add_int(clock, "uncertaintyMedianNSec", c->uncertainty.median);
+		value_add_uint(clock, "outside", c->outside);
+		value_add(clock, "ordered", relay_value(&c->ordered));
+		value_add(clock, "relaxed", relay_value(&c->relaxed));
+		value_add(clock, "twoThreads", relay_value(&c->pair));
+		value_append(list, clock);
+	}
+	value_add_bool(all, "good", is_good(v));
+	value_add(all, "clocks", list);
+	value_add_uint(all, "trackingBoundMaximumNSec", v->tracking_ns);
+	value_add_uint(all, "slices", v->slices);
+	value_add_uint(all, "slicesWithoutPage", v->missed);
+	value_add_uint(all, "slicesDisturbed", v->disturbed);
+	value_print(ctl, all);
+	value_free(all);
+}
+
+static int parse_duration(const struct ctl *ctl, struct verify *v)
+{
+	const char *text = ctl_option(ctl, "for");
+
+	v->duration_ns = INT64_C(5000000000);
+	if (text && (humane_parse_duration(text, &v->duration_ns) < 0 || v->duration_ns <= 0 ||
+			    v->duration_ns > SECONDS_MAX * 1000000000)) {
+		ctl_error(ctl, "verify: --for=%s: must be a duration up to %" PRId64 " seconds",
+			text, SECONDS_MAX);
+		return CTL_USAGE;
+	}
+	return CTL_OK;
+}
+
+/* Told before anything is measured: there is nothing to verify without the page. */
+static int check_page(const struct ctl *ctl, const struct verify *v)
+{
+	struct vdsotime_status status;
+
+	vdsotime_status(v->t, &status);
+	if (status.path == VDSOTIME_PATH_PAGE)
+		return CTL_OK;
+	ctl_error(ctl, "verify: no page to verify: %s", vdsotime_nopage_text(status.reason));
+	return status.reason == VDSOTIME_NOPAGE_NO_DAEMON    ? CTL_NOT_RUNNING
+	       : status.reason == VDSOTIME_NOPAGE_PERMISSION ? CTL_PERMISSION
+							     : CTL_DEGRADED;
+}
+
+static int verify_and_print(const struct ctl *ctl, struct verify *v)
+{
+	int r = verify_init(v);
+
+	if (r == 0)
+		r = verify_run(v);
+	if (r < 0) {
+		ctl_error(ctl, "verify: %s", strerror(-r));
+		return CTL_FAILURE;
+	}
+	if (ctl->json != CTL_JSON_OFF)
+		print_json(ctl, v);
+	else
+		print_text(ctl, v);
+	if (v->missed > 0)
+		ctl_error(ctl, "verify: the page was not in use all the time: %s",
+			vdsotime_nopage_text(v->reason));
+	return is_good(v) ? CTL_OK : CTL_DEGRADED;
+}
+
+int verb_verify(const struct ctl *ctl, int argc, char **argv)
+{
+	struct verify v = { 0 };
+	int status = parse_duration(ctl, &v);
+
+	(void)argc;
+	(void)argv;
+	if (status == CTL_OK)
+		status = reader_attach(ctl, &v.t);
+	if (status == CTL_OK)
+		status = check_page(ctl, &v);
+	if (status == CTL_OK)
+		status = verify_and_print(ctl, &v);
+	verify_deinit(&v);
+	return status;
+}
