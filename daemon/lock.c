@@ -96,7 +96,8 @@ int lock_take(struct lock *l, const char *dir, pid_t *ret_holder)
 void lock_release(struct lock *l)
 {
 	if (l->fd >= 0) {
-		unlinkat(l->dir_fd, LOCK_NAME, 0);
+		if (is_current(l->dir_fd, l->fd))
+			unlinkat(l->dir_fd, LOCK_NAME, 0);
 		close(l->fd);
 		close(l->dir_fd);
 	}

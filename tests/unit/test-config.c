@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "tests/unit/scratch.h"
+
+static char logged[8192];
+
+static void catch_record(const struct log_record *record)
+{
+	size_t used = strlen(logged);
+
+	snprintf(logged + used, sizeof(logged) - used, "<%d>%s\n", (int)record->level,
+		record->message);
+}
+
+static int setup(void **state)
+{
+	logged[0] = 0;
+	log_set_sink(catch_record);
+	return scratch_setup(state);
+}
+
+static struct config config = CONFIG_NULL;
+static struct server_refused_configuration refused;
+
+static int load_text(const char *text)
+{
+	config_deinit(&config);
+	return config_load(&config, NULL, scratch_write("a.conf", text), &refused);
+}
+
+static void assert_default(const struct config *c)
+{
+	struct config defaults;
+
+	config_default(&defaults);
+	assert_int_equal(c->keeper.period_ns, defaults.keeper.period_ns);
+	assert_int_equal(c->keeper.fast_period_ns, defaults.keeper.fast_period_ns);
+	assert_int_equal(c->keeper.max_drift_ppb, defaults.keeper.max_drift_ppb);
+	assert_int_equal(c->keeper.max_slew_ppb, defaults.keeper.max_slew_ppb);
+	assert_int_equal(c->keeper.counter, defaults.keeper.counter);
+	assert_memory_equal(&c->server, &defaults.server, sizeof(defaults.server));
+	assert_int_equal(c->log_level, defaults.log_level);
+}
+
+static void test_empty_file_gives_defaults(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text(""), 0);
+	assert_default(&config);
+	assert_int_equal(config.files.count, 1);
+	assert_string_equal(logged, "");
+}
+
+static void test_every_setting_is_taken(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("# comment\n; comment\n"
+				   "[Time]\n"
+				   "Counter=trust\n"
+				   "  Period = 200 ms\n"
+				   "\tFastPeriod=5ms\r\n"
+				   "MaxDrift=100ppm\n"
+				   "MaxSlew=1%\n"
+				   "[Socket]\n"
+				   "MaxPeers=100\n"
+				   "MaxPeersPerUser=50\n"
+				   "ReservedPeers=10\n"
+				   "MaxSubscriptionsPerUser=7\n"
+				   "FrameTimeout=1s\n"
+				   "StallTimeout=1min\n"
+				   "[Log]\n"
+				   "Level=debug"),
+		0);
+	assert_string_equal(logged, "");
+	assert_int_equal(config.keeper.counter, KEEPER_COUNTER_TRUST);
+	assert_int_equal(config.keeper.period_ns, 200000000);
+	assert_int_equal(config.keeper.fast_period_ns, 5000000);
+	assert_int_equal(config.keeper.max_drift_ppb, 100000);
+	assert_int_equal(config.keeper.max_slew_ppb, 10000000);
+	assert_int_equal(config.server.peers_max, 100);
+	assert_int_equal(config.server.peers_per_user_max, 50);
+	assert_int_equal(config.server.peers_reserved, 10);
+	assert_int_equal(config.server.subscriptions_max, 7);
+	assert_int_equal(config.server.frame_timeout_ns, 1000000000);
+	assert_int_equal(config.server.stall_timeout_ns, UINT64_C(60000000000));
+	assert_int_equal(config.log_level, LEVEL_DEBUG);
+}
+
+/* The file that is installed says what the defaults are: it must not lie. */
+static void test_sample_states_the_defaults(void **state)
+{
+	char text[4096] = "", line[256];
+	unsigned int settings = 0;
+
+	(void)state;
+	FILE *f = fopen(SOURCE_ROOT "/daemon/vdsotimed.conf", "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		bool setting = line[0] == '#' && line[1] != ' ' && strchr(line, '=');
+		settings += setting;
+		strcat(text, setting ? line + 1 : line);
+	}
+	fclose(f);
+	assert_int_equal(load_text(text), 0);
+	assert_string_equal(logged, "");
+	assert_default(&config);
+	assert_int_equal(settings, 12);
+}
+
+static void test_empty_value_brings_the_default_back(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("[Time]\nPeriod=200ms\nPeriod=\n"), 0);
+	assert_default(&config);
+}
+
+static void test_unknown_settings_are_warned_of_with_file_and_line(void **state)
+{
+	char expected[2048];
+
+	(void)state;
+	assert_int_equal(load_text("Early=1\n[Time]\nColour=blue\n[Elsewhere]\nPeriod=1h\n"), 0);
+	assert_default(&config);
+	snprintf(expected, sizeof(expected),
+		"<4>%1$s:1: setting Early before any [section], ignored\n"
+		"<4>%1$s:3: unknown setting Colour in section [Time], ignored\n"
+		"<4>%1$s:5: setting Period in unknown section [Elsewhere], ignored\n",
+		scratch_path("a.conf"));
+	assert_string_equal(logged, expected);
+}
+
+static void test_bad_values_are_refused_with_file_and_line(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned int line;
+		const char *message;
+	} bad[] = {
+		{ "[Time]\nPeriod=100\n", 2,
+			"Period=100: expected a duration with its unit from 10ms to 1s" },
+		{ "[Time]\nPeriod=9ms\n", 2,
+			"Period=9ms: expected a duration with its unit from 10ms to 1s" },
+		{ "\n\n[Time]\nPeriod=1min\n", 4,
+			"Period=1min: expected a duration with its unit from 10ms to 1s" },
+		{ "[Time]\nPeriod=-100ms\n", 2,
+			"Period=-100ms: expected a duration with its unit from 10ms to 1s" },
+		{ "[Time]\nPeriod=0x10ms\n", 2,
+			"Period=0x10ms: expected a duration with its unit from 10ms to 1s" },
+		{ "[Time]\nPeriod=99999999999999999999s\n", 2,
+			"Period=99999999999999999999s: expected a duration with its unit "
+			"from 10ms to 1s" },
+		{ "[Time]\nPeriod=18446744073709551615s\n", 2,
+			"Period=18446744073709551615s: expected a duration with its unit "
+			"from 10ms to 1s" },
+		{ "[Time]\nMaxDrift=50ms\n", 2,
+			"MaxDrift=50ms: expected a rate with its unit from 1ppb to 500ppm" },
+		{ "[Time]\nCounter=maybe\n", 2, "Counter=maybe: expected one of auto, trust, off" },
+		{ "[Socket]\nMaxPeers=many\n", 2,
+			"MaxPeers=many: expected a number from 8 to 65536" },
+		{ "[Socket]\nMaxPeers=100k\n", 2,
+			"MaxPeers=100k: expected a number from 8 to 65536" },
+		{ "[Socket]\nMaxPeers=4294967304\n", 2,
+			"MaxPeers=4294967304: expected a number from 8 to 65536" },
+		{ "[Log]\nLevel=loud\n", 2,
+			"Level=loud: expected one of error, warning, notice, info, debug" },
+		{ "[Time]\nPeriod\n", 2, "neither [Section] nor Setting=value" },
+		{ "[Time\n", 1, "neither [Section] nor Setting=value" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(load_text(bad[i].text), -EINVAL);
+		assert_string_equal(refused.file, scratch_path("a.conf"));
+		assert_string_equal(refused.message, bad[i].message);
+		assert_int_equal(refused.line, bad[i].line);
+	}
+}
+
+static void test_all_problems_are_logged_and_the_first_is_returned(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("[Time]\nPeriod=1\nMaxDrift=2\n"), -EINVAL);
+	assert_int_equal(refused.line, 2);
+	assert_non_null(strstr(logged, ":2: Period=1: expected"));
+	assert_non_null(strstr(logged, ":3: MaxDrift=2: expected"));
+}
+
+static void test_contradictions_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("[Time]\nPeriod=10ms\nFastPeriod=20ms\n"), -EINVAL);
+	assert_string_equal(refused.message, "FastPeriod= must not be longer than Period=");
+	assert_int_equal(load_text("[Socket]\nMaxPeers=64\n"), -EINVAL);
+	assert_string_equal(refused.message, "ReservedPeers=64 must be less than MaxPeers=64");
+}
+
+/* inih would take the rest of a long line for a line of its own. */
+static void test_long_lines_are_refused_not_split(void **state)
+{
+	char text[1024] = "[Time]\n#";
+
+	(void)state;
+	memset(text + strlen(text), 'x', 250);
+	strcat(text, " Period=200ms\nMaxDrift=1ppm\n");
+	assert_int_equal(load_text(text), -EINVAL);
+	assert_int_equal(refused.line, 2);
+	assert_non_null(strstr(refused.message, "longer than"));
+}
+
+static void test_nul_bytes_are_refused(void **state)
+{
+	static const char text[] = "[Time]\nPeriod=20\0"
+				   "0ms\n";
+
+	(void)state;
+	scratch_write_bytes("nul.conf", text, sizeof(text) - 1);
+	assert_int_equal(config_load(&config, NULL, scratch_path("nul.conf"), &refused), -EINVAL);
+	assert_int_equal(refused.line, 2);
+}
+
+/* inih would take an indented line for more of the value above. */
+static void test_indented_settings_are_settings(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("[Time]\nPeriod=200ms\n    MaxDrift=1ppm\n"), 0);
+	assert_int_equal(config.keeper.period_ns, 200000000);
+	assert_int_equal(config.keeper.max_drift_ppb, 1000);
+}
+
+static void test_missing_file_that_was_asked_for_is_an_error(void **state)
+{
+	(void)state;
+	assert_int_equal(config_load(&config, NULL, scratch_path("none.conf"), &refused), -ENOENT);
+	assert_string_equal(refused.file, scratch_path("none.conf"));
+	assert_int_equal(refused.line, 0);
+	assert_string_equal(refused.message, "No such file or directory");
+}
+
+static void test_what_is_no_file_is_refused_at_once(void **state)
+{
+	(void)state;
+	assert_int_equal(config_load(&config, NULL, scratch_dir, &refused), -EISDIR);
+	assert_int_equal(mkfifo(scratch_path("fifo"), 0600), 0);
+	assert_int_equal(config_load(&config, NULL, scratch_path("fifo"), &refused), -EINVAL);
+	assert_string_equal(refused.message, "Not a regular file");
+}
+
+static void test_failure_leaves_the_former_configuration(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("[Time]\nPeriod=200ms\n"), 0);
+	scratch_write("b.conf", "[Time]\nPeriod=500ms\nMaxDrift=bad\n");
+	assert_int_equal(config_load(&config, NULL, scratch_path("b.conf"), &refused), -EINVAL);
+	assert_int_equal(config.keeper.period_ns, 200000000);
+	assert_int_equal(config.files.count, 1);
+	assert_string_equal(config.files.paths[0], scratch_path("a.conf"));
+}
+
+static void test_drop_ins_win_over_the_main_file(void **state)
+{
+	char etc[300], lib[300];
+	const char *const dirs[] = { etc, lib, NULL };
+
+	(void)state;
+	snprintf(etc, sizeof(etc), "%s", scratch_path("etc"));
+	snprintf(lib, sizeof(lib), "%s", scratch_path("lib"));
+	scratch_write("etc/vdsotimed.conf", "[Time]\nPeriod=200ms\nMaxDrift=1ppm\n");
+	scratch_write("lib/vdsotimed.conf", "[Time]\nCounter=off\n");
+	scratch_write("lib/vdsotimed.conf.d/50.conf", "[Time]\nPeriod=300ms\nFastPeriod=20ms\n");
+	scratch_write("etc/vdsotimed.conf.d/90.conf", "[Time]\nFastPeriod=30ms\n");
+	assert_int_equal(config_load(&config, dirs, NULL, &refused), 0);
+	assert_int_equal(config.keeper.counter, KEEPER_COUNTER_AUTO);
+	assert_int_equal(config.keeper.max_drift_ppb, 1000);
+	assert_int_equal(config.keeper.period_ns, 300000000);
+	assert_int_equal(config.keeper.fast_period_ns, 30000000);
+	assert_int_equal(config.files.count, 3);
+}
+
+static void test_no_file_at_all_gives_defaults(void **state)
+{
+	const char *const dirs[] = { "/nonexistent/a", "/nonexistent/b", NULL };
+
+	(void)state;
+	assert_int_equal(config_load(&config, dirs, NULL, &refused), 0);
+	assert_default(&config);
+	assert_int_equal(config.files.count, 0);
+}
+
+static int teardown(void **state)
+{
+	config_deinit(&config);
+	config_deinit(&config);
+	return scratch_teardown(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_empty_file_gives_defaults),
+		TEST(test_every_setting_is_taken),
+		TEST(test_sample_states_the_defaults),
+		TEST(test_empty_value_brings_the_default_back),
+		TEST(test_unknown_settings_are_warned_of_with_file_and_line),
+		TEST(test_bad_values_are_refused_with_file_and_line),
+		TEST(test_all_problems_are_logged_and_the_first_is_returned),
+		TEST(test_contradictions_are_refused),
+		TEST(test_long_lines_are_refused_not_split),
+		TEST(test_nul_bytes_are_refused),
+		TEST(test_indented_settings_are_settings),
+		TEST(test_missing_file_that_was_asked_for_is_an_error),
+		TEST(test_what_is_no_file_is_refused_at_once),
+		TEST(test_failure_leaves_the_former_configuration),
+		TEST(test_drop_ins_win_over_the_main_file),
+		TEST(test_no_file_at_all_gives_defaults),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
