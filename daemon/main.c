@@ -31,6 +31,7 @@
 #include "daemon/report.h"
 #include "daemon/server.h"
 #include "daemon/service.h"
+#include "daemon/watch.h"
 
 #define DEFAULT_RUNTIME_DIR "/run/vdsotimed"
 #define STOP_TIMEOUT_NS UINT64_C(500000000)
@@ -54,6 +55,7 @@ struct daemon {
 	struct keeper *keeper;
 	struct server *server;
 	struct server_facts facts;
+	struct watch *watch;
 	struct loop_timer *tick;
 	struct loop_signal *signals[SIGNALS];
 	int64_t alive_ns; /* when the watchdog was answered last */
@@ -144,6 +146,14 @@ static void on_tick(void *data)
 	struct daemon *d = data;
 
 	schedule_tick(d, keeper_tick(d->keeper));
+}
+
+/* A clock was set: look at once. */
+static void on_clock_set(void *data)
+{
+	struct daemon *d = data;
+
+	schedule_tick(d, keeper_interrupt(d->keeper));
 }
 
 static void on_event(void *data, const struct event *e)
@@ -278,6 +288,8 @@ static int start_watchers(struct daemon *d)
 {
 	int r = loop_timer_new(d->loop, on_tick, d, &d->tick);
 
+	if (r == 0)
+		r = watch_new(&d->watch, d->loop, on_clock_set, d);
 	for (size_t i = 0; r == 0 && i < SIGNALS; i++)
 		r = loop_signal_new(d->loop, signals[i], on_signal, d, &d->signals[i]);
 	if (r < 0)
@@ -351,6 +363,7 @@ static void stop(struct daemon *d)
 {
 	for (size_t i = 0; i < SIGNALS; i++)
 		d->signals[i] = loop_signal_free(d->signals[i]);
+	d->watch = watch_free(d->watch);
 	d->tick = loop_timer_free(d->tick);
 	d->server = server_free(d->server);
 	d->keeper = keeper_free(d->keeper);
