@@ -7,7 +7,6 @@
  */
 #include "daemon/json.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -341,6 +340,24 @@ static enum json_verdict scan_value(struct scan *s)
 	}
 	skip_space(s);
 	return verdict;
+}
+
+bool json_is_text(const char *text, size_t bytes)
+{
+	struct scan s = {
+		.at = (const unsigned char *)text,
+		.end = (const unsigned char *)text + bytes,
+	};
+
+	while (s.at < s.end) {
+		if (*s.at < 0x20 || *s.at == 0x7f)
+			return false;
+		if (*s.at < 0x80)
+			s.at++;
+		else if (!scan_utf8(&s))
+			return false;
+	}
+	return true;
 }
 
 enum json_verdict json_check(const char *text, size_t bytes)

@@ -12,6 +12,7 @@
 #ifndef VDSOTIMED_JSON_H
 #define VDSOTIMED_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define JSON_DEPTH_MAX 8 /* nested objects and arrays, the outermost counted */
@@ -30,6 +31,9 @@
 #define JSON_VERDICT_ENUM(NAME, name, text) JSON_##NAME,
 enum json_verdict { JSON_PROPER, JSON_VERDICTS(JSON_VERDICT_ENUM) JSON_VERDICT_COUNT };
 #undef JSON_VERDICT_ENUM
+
+/* Is it UTF-8 without control characters: may it stand in a reply as it is? */
+bool json_is_text(const char *text, size_t bytes);
 
 /* JSON_PROPER, or what is wrong first.  text needs no NUL at its end. */
 enum json_verdict json_check(const char *text, size_t bytes);

@@ -9,7 +9,6 @@
 #include "daemon/quota.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -63,9 +62,14 @@ void quota_configure(struct quota *q, const struct quota_limits *limits)
 		q->limits.peers_reserved = peers_max - 1;
 }
 
+bool quota_privileged(const struct quota *q, uint32_t uid)
+{
+	return uid == 0 || uid == q->limits.privileged_uid;
+}
+
 int quota_charge_peer(struct quota *q, uint32_t uid, struct quota_user **ret)
 {
-	bool privileged = uid == 0 || uid == q->limits.privileged_uid;
+	bool privileged = quota_privileged(q, uid);
 	uint32_t reserved = privileged ? 0 : q->limits.peers_reserved;
 	struct quota_user **link = find(q, uid);
 	struct quota_user *user = *link;

@@ -13,6 +13,7 @@
 #ifndef VDSOTIMED_QUOTA_H
 #define VDSOTIMED_QUOTA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/slab.h"
@@ -51,6 +52,9 @@ void quota_deinit(struct quota *q);
 
 /* New limits from now on; peers_max stays as it was. */
 void quota_configure(struct quota *q, const struct quota_limits *limits);
+
+/* Root, or the daemon's own user? */
+bool quota_privileged(const struct quota *q, uint32_t uid);
 
 /* Charge a connection.  0; -EUSERS (peers_max, or its open part, is used up); -EDQUOT (this user's is). */
 int quota_charge_peer(struct quota *q, uint32_t uid, struct quota_user **ret);

@@ -100,12 +100,20 @@ void server_configure(struct server *s, const struct server_options *options);
 /*
  * Stop: listen no more (and remove the socket files that are ours), answer what was received, close whoever
  * has taken its last reply, give the others until timeout_ns, and then call done (from the loop, or before
- * this returns).  May be called once.
+ * this returns; it must not free the server).  May be called once.
  */
 void server_stop(struct server *s, uint64_t timeout_ns, void (*done)(void *data), void *data);
 
 /* One socket's counts since the start; see statistics.h. */
 void server_statistics(const struct server *s, enum server_socket socket, struct statistics *ret);
+
+/* Different users connected now, and the limits in force. */
+uint32_t server_users(const struct server *s);
+const struct server_options *server_limits(const struct server *s);
+
+/* The keeper has found a disturbance: tell those who monitor.  To be called by whoever receives the keeper's
+ * events, after the keeper has logged it. */
+void server_event(struct server *s);
 
 /* Objects charged to users now: 0 once everyone has gone. */
 uint64_t server_charges(const struct server *s);

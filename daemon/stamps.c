@@ -395,12 +395,11 @@ static const struct peer_calls stamp_calls = {
 };
 
 int stamps_init(struct stamps *s, struct loop *loop, struct quota *quota,
-	const struct keeper *keeper, uint32_t peers_max, uint64_t stall_timeout_ns)
+	const struct keeper *keeper, uint32_t peers_max)
 {
 	*s = (struct stamps){
 		.set = { .loop = loop, .quota = quota, .calls = &stamp_calls },
 		.keeper = keeper,
-		.stall_timeout_ns = stall_timeout_ns,
 	};
 	if (slab_init(&s->peers, peers_max, sizeof(struct stamp_peer)) < 0 ||
 		slab_init(&s->stalled, peers_max, sizeof(s->requests)) < 0) {

@@ -35,10 +35,11 @@ struct stamps {
 };
 
 /*
- * loop, quota and keeper are borrowed.  emptied: see peer.h.  0 or -ENOMEM; nothing is allocated after.
+ * loop, quota and keeper are borrowed.  0 or -ENOMEM; nothing is allocated after.  The timeouts are the
+ * owner's to set before anyone is accepted, and at any time after.
  */
 int stamps_init(struct stamps *s, struct loop *loop, struct quota *quota,
-	const struct keeper *keeper, uint32_t peers_max, uint64_t stall_timeout_ns);
+	const struct keeper *keeper, uint32_t peers_max);
 
 /* Closes every connection.  May be called twice, and on a zeroed object. */
 void stamps_deinit(struct stamps *s);

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One function per type of the interface, each reading like its declaration.
+ *
+ * The one thing a reader would get wrong: an object in the making carries its error along, so that only
+ * object_end() asks for it, and a member whose value could not be made spoils the whole.
+ */
+#include "daemon/describe.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include <vdsotime/vdso.h>
+
+#include "daemon/event.h"
+#include "daemon/json.h"
+#include "daemon/keeper.h"
+#include "daemon/server.h"
+#include "daemon/statistics.h"
+#include "daemon/varlink.h"
+
+#define DESCRIBE_CLOCK(name, id, text) { name, id, text },
+const struct describe_clock describe_clocks[DESCRIBE_CLOCK_COUNT] = { DESCRIBE_CLOCKS(
+	DESCRIBE_CLOCK) };
+
+/* An object in the making. */
+struct object {
+	struct json_object *json;
+	int error;
+};
+
+static struct object object_begin(void)
+{
+	return (struct object){ .json = json_object_new_object() };
+}
+
+static struct json_object *object_end(struct object *o)
+{
+	if (o->error < 0) {
+		json_object_put(o->json);
+		o->json = NULL;
+	}
+	return o->json;
+}
+
+static void add(struct object *o, const char *key, struct json_object *value)
+{
+	o->error |= varlink_put(o->json, key, value);
+}
+
+static void add_bool(struct object *o, const char *key, bool value)
+{
+	add(o, key, json_object_new_boolean(value));
+}
+
+static void add_int(struct object *o, const char *key, int64_t value)
+{
+	add(o, key, json_object_new_int64(value));
+}
+
+/* A Varlink int is of 64 bits signed: what is beyond stays at its end. */
+static void add_uint(struct object *o, const char *key, uint64_t value)
+{
+	add_int(o, key, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+}
+
+/* Text from outside (a path, sysfs) need not be UTF-8; a reply must be. */
+static struct json_object *new_text(const char *text, size_t bytes)
+{
+	char replaced[512];
+
+	if (json_is_text(text, bytes))
+		return json_object_new_string_len(text, (int)bytes);
+	if (bytes > sizeof(replaced))
+		bytes = sizeof(replaced);
+	for (size_t i = 0; i < bytes; i++)
+		replaced[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	return json_object_new_string_len(replaced, (int)bytes);
+}
+
+struct json_object *describe_text(const char *text)
+{
+	return new_text(text, strlen(text));
+}
+
+/* NULL or "": not known. */
+static void add_text(struct object *o, const char *key, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		add(o, key, new_text(text, strlen(text)));
+}
+
+static void append(struct object *o, struct json_object *array, struct json_object *value)
+{
+	if (array != NULL && value != NULL && json_object_array_add(array, value) == 0)
+		return;
+	json_object_put(value);
+	o->error = -1;
+}
+
+/* An array that is a member of o already, so that it dies with it. */
+static struct json_object *add_array(struct object *o, const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	add(o, key, array);
+	return o->error < 0 ? NULL : array;
+}
+
+struct json_object *describe_daemon(const struct server_facts *f, int64_t uptime_ns)
+{
+	struct object o = object_begin();
+
+	add_text(&o, "version", f->version);
+	add_int(&o, "processId", getpid());
+	add_text(&o, "runtimeDirectory", f->runtime_dir);
+	add_int(&o, "uptimeNSec", uptime_ns);
+
+	struct json_object *files = add_array(&o, "configurationFiles");
+
+	for (const char *const *file = f->configuration_files; file != NULL && *file != NULL;
+		file++)
+		append(&o, files, new_text(*file, strlen(*file)));
+	return object_end(&o);
+}
+
+static struct json_object *describe_function(const struct vdsotime_vdso *v, uint32_t function)
+{
+	const struct vdsotime_found *found = &v->found[function];
+	struct object o = object_begin();
+
+	add_text(&o, "name", vdsotime_function_name(function));
+	if (v->address[function] != 0) {
+		add_text(&o, "symbol", found->symbol);
+		add_text(&o, "version", found->version);
+	}
+	return object_end(&o);
+}
+
+/* The image that v was resolved in; false: there is none, or it is no longer what it was. */
+static bool parse_image(const struct vdsotime_vdso *v, struct vdsotime_image *ret)
+{
+	return v->base != 0 &&
+	       vdsotime_image_parse((const void *)v->base, v->size_bytes, v->base, 0, ret) == 0;
+}
+
+/* The *64 forms are functions of their own on 32-bit machines, and nowhere else. */
+static uint32_t functions_here(void)
+{
+	return sizeof(long) == 4 ? VDSOTIME_FUNCTIONS : VDSOTIME_CLOCK_GETTIME64;
+}
+
+struct json_object *describe_vdso(const struct vdsotime_vdso *v)
+{
+	struct object o = object_begin();
+	struct vdsotime_image image;
+	bool usable = false;
+
+	for (uint32_t i = 0; i < functions_here(); i++)
+		usable |= v->address[i] != 0;
+	add_bool(&o, "usable", usable);
+	if (parse_image(v, &image))
+		add_text(&o, "soname", vdsotime_image_soname(&image));
+
+	struct json_object *functions = add_array(&o, "functions");
+
+	for (uint32_t i = 0; i < functions_here(); i++)
+		append(&o, functions, describe_function(v, i));
+	return object_end(&o);
+}
+
+/* Names separated by blanks. */
+static void append_words(struct object *o, struct json_object *array, const char *words)
+{
+	while (*words != '\0') {
+		size_t bytes = strcspn(words, " \n");
+
+		if (bytes > 0)
+			append(o, array, new_text(words, bytes));
+		words += bytes + (words[bytes] != '\0');
+	}
+}
+
+struct json_object *describe_clocksource(const struct keeper_status *s)
+{
+	struct object o = object_begin();
+
+	add_text(&o, "current", s->clocksource);
+	append_words(&o, add_array(&o, "available"), s->clocksources);
+	add_bool(&o, "avoidsSystemCall", s->vdso_fast);
+	add_int(&o, "vdsoCostNSec", s->vdso_cost_ns);
+	add_int(&o, "systemCallCostNSec", s->syscall_cost_ns);
+	return object_end(&o);
+}
+
+struct json_object *describe_counter(const struct keeper_status *s)
+{
+	struct object o = object_begin();
+
+	add_text(&o, "name", s->counter_name);
+	add_bool(&o, "usable", s->counter_usable);
+	add_text(&o, "reason", s->counter_reason);
+	if (s->counter_hz != 0)
+		add_uint(&o, "frequencyHz", s->counter_hz);
+	add_bool(&o, "rateExact", s->counter_exact);
+	return object_end(&o);
+}
+
+struct json_object *describe_page(const struct keeper_status *s)
+{
+	struct object o = object_begin();
+
+	add_bool(&o, "on", s->page_on);
+	add_bool(&o, "restored", s->page_restored);
+	add_bool(&o, "kept", s->page_kept);
+	add_uint(&o, "sizeBytes", s->page_size_bytes);
+	add_uint(&o, "generation", s->generation);
+	add_uint(&o, "epoch", s->epoch);
+	if (s->age_ns >= 0)
+		add_int(&o, "ageNSec", s->age_ns);
+	add_uint(&o, "periodNSec", s->period_ns);
+	add_uint(&o, "windowNSec", s->window_ns);
+	return object_end(&o);
+}
+
+struct json_object *describe_tracking(const struct keeper_status *s)
+{
+	struct object o = object_begin();
+
+	if (s->tracking_known) {
+		add_int(&o, "residualNSec", s->residual_ns);
+		add_uint(&o, "residualRmsPSec", s->residual_rms_ps);
+		add_uint(&o, "residualMaximumNSec", s->residual_max_ns);
+		add_uint(&o, "boundNSec", s->tracking_ns);
+	}
+	add_uint(&o, "samples", s->samples);
+	add_uint(&o, "latePublications", s->late_publications);
+	return object_end(&o);
+}
+
+static const char *const sync_states[] = {
+	[KEEPER_SYNC_UNKNOWN] = "unknown",
+	[KEEPER_SYNC_UNSYNCHRONISED] = "unsynchronised",
+	[KEEPER_SYNC_UNQUANTIFIED] = "unquantified",
+	[KEEPER_SYNC_CLAIMED] = "claimed",
+};
+
+static const char *const sync_origins[] = {
+	[KEEPER_SYNC_UNKNOWN] = "the state of the kernel's clock may not be read here",
+	[KEEPER_SYNC_UNSYNCHRONISED] = "the kernel says that nobody disciplines its clock",
+	[KEEPER_SYNC_UNQUANTIFIED] = "whoever disciplines the clock tells the kernel no error",
+	[KEEPER_SYNC_CLAIMED] = "the kernel's maxerror, as whoever disciplines the clock sets it",
+};
+
+static const char *const leaps[] = { "none", "insert", "delete", "unknown" };
+
+struct json_object *describe_synchronisation(const struct keeper_status *s)
+{
+	uint32_t sync = s->sync <= KEEPER_SYNC_CLAIMED ? s->sync : KEEPER_SYNC_UNKNOWN;
+	struct object o = object_begin();
+
+	add_text(&o, "state", sync_states[sync]);
+	add_text(&o, "origin", sync_origins[sync]);
+	if (s->error_ns != UINT64_MAX)
+		add_uint(&o, "errorNSec", s->error_ns);
+	if (sync != KEEPER_SYNC_UNKNOWN) {
+		add_uint(&o, "maximumErrorNSec", s->maxerror_ns);
+		add_uint(&o, "estimatedErrorNSec", s->esterror_ns);
+		add_int(&o, "frequencyPpb", s->frequency_ppb);
+		add_int(&o, "kernelStatus", s->timex_status);
+	}
+	if (s->tai_offset_s != 0)
+		add_int(&o, "taiOffsetSec", s->tai_offset_s);
+	add_text(&o, "leap", leaps[s->leap < 3 ? s->leap : 3]);
+	return object_end(&o);
+}
+
+struct json_object *describe_clients(const struct describe_clients *c)
+{
+	struct object o = object_begin();
+
+	add_int(&o, "stampPeers", c->stamp_peers);
+	add_int(&o, "varlinkPeers", c->varlink_peers);
+	add_int(&o, "subscriptions", c->subscriptions);
+	add_int(&o, "users", c->users);
+	add_uint(&o, "acceptedTotal", c->accepted);
+	add_int(&o, "peersMaximum", c->peers_max);
+	add_int(&o, "peersPerUserMaximum", c->peers_per_user_max);
+	return object_end(&o);
+}
+
+struct json_object *describe_clock(const struct describe_clock *c, bool on_page)
+{
+	struct object o = object_begin();
+
+	add_text(&o, "name", c->name);
+	add_int(&o, "id", c->id);
+	add_bool(&o, "onPage", on_page);
+	add_text(&o, "description", c->text);
+	return object_end(&o);
+}
+
+struct json_object *describe_timestamp(
+	const struct describe_clock *c, int64_t time_ns, uint64_t counter_ticks)
+{
+	struct object o = object_begin();
+
+	add_text(&o, "clock", c->name);
+	add_int(&o, "timeNSec", time_ns);
+	if (counter_ticks != 0)
+		add_uint(&o, "counterTicks", counter_ticks);
+	return object_end(&o);
+}
+
+struct json_object *describe_event(const struct event *e, uint64_t number)
+{
+	struct object o = object_begin();
+
+	add_uint(&o, "number", number);
+	add_text(&o, "kind", event_name(e->kind));
+	add_text(&o, "description", event_text(e->kind));
+	add_int(&o, "realtimeNSec", e->realtime_ns);
+	add_int(&o, "monotonicNSec", e->monotonic_ns);
+	add_int(&o, "amount", e->amount);
+	add_uint(&o, "epoch", e->epoch);
+	return object_end(&o);
+}
+
+static void append_count(
+	struct object *o, struct json_object *array, const char *reason, uint64_t count)
+{
+	struct object one = object_begin();
+
+	if (count == 0) {
+		json_object_put(one.json);
+		return;
+	}
+	add_text(&one, "reason", reason);
+	add_uint(&one, "count", count);
+	append(o, array, object_end(&one));
+}
+
+static void add_turned_away(struct object *o, const struct statistics *s)
+{
+	struct json_object *array = add_array(o, "turnedAway");
+
+	append_count(o, array, "total", s->turned_away_total);
+	append_count(o, array, "user", s->turned_away_user);
+	append_count(o, array, "system", s->turned_away_system);
+}
+
+struct json_object *describe_statistics(const struct statistics *s, const char *socket, bool stamps,
+	const char *(*refusal_name)(unsigned int refusal), unsigned int refusals)
+{
+	struct object o = object_begin();
+
+	add_text(&o, "socket", socket);
+	add_int(&o, "peers", s->peers);
+	add_uint(&o, "accepted", s->accepted);
+	add_turned_away(&o, s);
+
+	struct json_object *refused = add_array(&o, "refused");
+
+	for (unsigned int i = 1; i < refusals; i++)
+		append_count(&o, refused, refusal_name(i), s->refused[i]);
+	add_uint(&o, "stalled", s->stalled);
+	if (!stamps)
+		add_uint(&o, "unfinished", s->unfinished);
+	add_uint(&o, "frames", s->frames);
+	add_uint(&o, "requests", s->requests);
+	if (stamps) {
+		add_uint(&o, "attached", s->attached);
+		add_uint(&o, "stamps", s->stamps);
+	}
+	add_int(&o, "subscriptions", s->subscriptions);
+	add_uint(&o, "ticks", s->ticks);
+	add_uint(&o, "ticksLost", s->ticks_lost);
+	add_uint(&o, "receivedBytes", s->received_bytes);
+	add_uint(&o, "sentBytes", s->sent_bytes);
+
+	struct json_object *histogram = add_array(&o, "serveTimeHistogram");
+
+	for (unsigned int i = 0; i < STATISTICS_HISTOGRAM; i++)
+		append(&o, histogram, json_object_new_int64((int64_t)s->serve_time[i]));
+	return object_end(&o);
+}
+
+/* names[number], or the number in digits where it has no name. */
+static void add_named(struct object *o, const char *key, const char *const *names,
+	unsigned int count, unsigned int number)
+{
+	char digits[16];
+
+	(void)snprintf(digits, sizeof(digits), "%u", number);
+	add_text(o, key, number < count ? names[number] : digits);
+}
+
+static struct json_object *describe_symbol(
+	const struct vdsotime_image *image, const struct vdsotime_symbol *symbol)
+{
+	static const char *const kinds[] = { "notype", "object", "func", "section", "file",
+		"common", "tls" };
+	static const char *const bindings[] = { "local", "global", "weak" };
+	struct object o = object_begin();
+
+	add_text(&o, "name", symbol->name);
+	add_text(&o, "version", symbol->version);
+	add_named(&o, "kind", kinds, 7, symbol->type);
+	add_named(&o, "binding", bindings, 3, symbol->binding);
+	add_uint(&o, "offsetBytes",
+		symbol->address == 0 ? symbol->value : symbol->address - image->base);
+	add_uint(&o, "sizeBytes", symbol->size_bytes);
+	return object_end(&o);
+}
+
+static void add_build_id(struct object *o, const struct vdsotime_image *image)
+{
+	const unsigned char *id = vdsotime_image_build_id(image);
+	char digits[2 * 64 + 1];
+
+	if (id == NULL || image->build_id_bytes > 64)
+		return;
+	for (uint32_t i = 0; i < image->build_id_bytes; i++)
+		(void)snprintf(&digits[2 * i], 3, "%02x", id[i]);
+	add_text(o, "buildId", digits);
+}
+
+struct json_object *describe_vdso_image(const struct vdsotime_vdso *v)
+{
+	struct object o = object_begin();
+	struct vdsotime_image image;
+	bool parsed = parse_image(v, &image);
+
+	add(&o, "vdso", describe_vdso(v));
+	add_text(&o, "origin",
+		v->reason == 0 ? vdsotime_rung_name(v->rung) : vdsotime_reason_string(v->reason));
+	if (parsed)
+		add_build_id(&o, &image);
+	add_uint(&o, "sizeBytes", parsed ? image.size_bytes : 0);
+
+	struct json_object *symbols = add_array(&o, "symbols");
+
+	for (uint32_t i = 1; parsed && i < image.symbols; i++) {
+		struct vdsotime_symbol symbol;
+
+		if (vdsotime_image_symbol(&image, i, &symbol) == 0 && symbol.name[0] != '\0')
+			append(&o, symbols, describe_symbol(&image, &symbol));
+	}
+	return object_end(&o);
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading, framing, writing; what a message means is varlink.c's.
+ *
+ * The one thing a reader would get wrong: the input is either in the peer's own buffer or in the shared
+ * scratch, and the scratch is good for one turn only: input_keep() moves what is left of it.
+ */
+#include "daemon/dialogue.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "daemon/keeper.h"
+#include "daemon/loop.h"
+#include "daemon/quota.h"
+
+/* What the peer's one timer waits for. */
+enum waiting {
+	WAITING_NOTHING,
+	WAITING_FRAME, /* the rest of a message */
+	WAITING_STALL /* room for the rest of a reply */
+};
+
+struct dialogue {
+	struct peer peer;
+	char *kept; /* from the slab; NULL: no input is left over */
+	size_t kept_bytes;
+	struct varlink_reply reply; /* under way, when it has a text */
+	size_t sent_bytes; /* of it */
+	struct varlink_stream stream;
+	struct loop_timer *ticks; /* NULL: no stream */
+	enum waiting waiting;
+};
+
+/* What is to be served in this turn. */
+struct input {
+	char *at;
+	size_t bytes;
+};
+
+static struct dialogues *dialogues_of(const struct dialogue *d)
+{
+	return (struct dialogues *)(void *)d->peer.set;
+}
+
+static bool has_frame(const char *at, size_t bytes)
+{
+	return bytes > 0 && memchr(at, '\0', bytes) != NULL;
+}
+
+static void wait_for(struct dialogue *d, enum waiting what)
+{
+	struct dialogues *ds = dialogues_of(d);
+
+	if (what == d->waiting)
+		return;
+	d->waiting = what;
+	if (what == WAITING_NOTHING)
+		peer_timer_stop(&d->peer);
+	else
+		peer_timer_start(&d->peer,
+			what == WAITING_FRAME ? ds->frame_timeout_ns : ds->stall_timeout_ns);
+}
+
+/* Send on what is under way.  0, also when the peer cannot take all of it now; negative: it is gone. */
+static int reply_flush(struct dialogue *d)
+{
+	struct statistics *statistics = &d->peer.set->statistics;
+
+	while (d->reply.text != NULL) {
+		ssize_t n = send(d->peer.fd, d->reply.text + d->sent_bytes,
+			d->reply.bytes - d->sent_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		statistics->sent_bytes += (uint64_t)n;
+		d->sent_bytes += (size_t)n;
+		if (d->sent_bytes == d->reply.bytes)
+			varlink_reply_release(&d->reply);
+	}
+	return 0;
+}
+
+/* reply is the dialogue's from here. */
+static int reply_start(struct dialogue *d, const struct varlink_reply *reply)
+{
+	d->reply = *reply;
+	d->sent_bytes = 0;
+	return reply_flush(d);
+}
+
+static void stream_end(struct dialogue *d)
+{
+	if (d->ticks == NULL)
+		return;
+	d->ticks = loop_timer_free(d->ticks);
+	d->stream = (struct varlink_stream){ 0 };
+	quota_release_subscription(d->peer.set->quota, d->peer.user);
+	d->peer.set->statistics.subscriptions--;
+}
+
+/* What the loop is to watch, and what the timer is for, given how things stand. */
+static void arrange(struct dialogue *d)
+{
+	bool waits = d->reply.text != NULL;
+	bool streams = d->ticks != NULL;
+	bool more = !streams && has_frame(d->kept, d->kept_bytes);
+
+	d->peer.owing = waits || more;
+	if (waits)
+		wait_for(d, WAITING_STALL);
+	else if (d->kept_bytes > 0 && !more && !streams)
+		wait_for(d, WAITING_FRAME);
+	else
+		wait_for(d, WAITING_NOTHING);
+	if (waits)
+		loop_io_events(d->peer.io, LOOP_WRITE);
+	else if (more || d->kept_bytes == DIALOGUE_MESSAGE_MAX)
+		loop_io_events(d->peer.io, 0);
+	else
+		loop_io_events(d->peer.io, LOOP_READ);
+	if (more && !waits)
+		loop_io_again(d->peer.io);
+}
+
+/* The stream's next reply for that cause.  1; 0: it has nothing to say; negative: close. */
+static int stream_say(struct dialogue *d, enum varlink_cause cause)
+{
+	struct varlink_reply reply;
+	int r = varlink_stream_next(&d->stream, cause, &reply);
+
+	if (r < 0)
+		return r;
+	if (reply.text == NULL)
+		return 0;
+	d->peer.set->statistics.ticks++;
+	r = reply_start(d, &reply);
+	if (d->stream.method == NULL) {
+		stream_end(d);
+		/* What came meanwhile was kept, and has its turn. */
+		loop_io_again(d->peer.io);
+	}
+	return r < 0 ? r : 1;
+}
+
+/* Tell of every event that is new, as far as the peer takes it; the rest waits for the next occasion. */
+static int stream_events(struct dialogue *d)
+{
+	int r = 1;
+
+	while (r > 0 && d->ticks != NULL && d->reply.text == NULL)
+		r = stream_say(d, VARLINK_EVENT);
+	return r < 0 ? r : 0;
+}
+
+/* A tick is lost, and counted, when the reply before it is still under way. */
+static void stream_due(void *data)
+{
+	struct dialogue *d = data;
+	int r = 0;
+
+	if (d->reply.text != NULL) {
+		d->stream.lost++;
+		d->peer.set->statistics.ticks_lost++;
+		return;
+	}
+	r = stream_say(d, VARLINK_TICK);
+	if (r >= 0)
+		arrange(d);
+	peer_settle(&d->peer, r);
+}
+
+/* A method has left a stream: 0, or negative where there is no room for it. */
+static int stream_begin(struct dialogue *d, const struct varlink_stream *stream)
+{
+	struct peer_set *set = d->peer.set;
+	int r = quota_charge_subscription(set->quota, d->peer.user);
+
+	if (r < 0)
+		return r;
+	r = loop_timer_new(set->loop, stream_due, d, &d->ticks);
+	if (r < 0) {
+		quota_release_subscription(set->quota, d->peer.user);
+		return r;
+	}
+	d->stream = *stream;
+	set->statistics.subscriptions++;
+	if (stream->interval_ns > 0)
+		loop_timer_start_periodic(d->ticks, stream->interval_ns);
+	return 0;
+}
+
+/* Receive what is there behind the input that is left.  0, also when nothing came; negative: close. */
+static int input_receive(struct dialogue *d, struct input *in)
+{
+	ssize_t n = recv(
+		d->peer.fd, in->at + in->bytes, DIALOGUE_MESSAGE_MAX - in->bytes, MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -ENOTCONN;
+	d->peer.set->statistics.received_bytes += (uint64_t)n;
+	in->bytes += (size_t)n;
+	return 0;
+}
+
+static int64_t monotonic_ns(const struct dialogues *ds)
+{
+	int64_t now_ns = 0;
+
+	(void)keeper_read(ds->keeper, CLOCK_MONOTONIC, &now_ns, NULL);
+	return now_ns;
+}
+
+static int message_serve(struct dialogue *d, const char *message, size_t bytes)
+{
+	struct dialogues *ds = dialogues_of(d);
+	struct statistics *statistics = &ds->set.statistics;
+	int64_t began_ns = monotonic_ns(ds);
+	struct varlink_reply reply = { 0 };
+	struct varlink_stream stream;
+	bool privileged = quota_privileged(ds->set.quota, d->peer.user->uid);
+	int r = varlink_serve(ds->service, privileged, message, bytes, &reply, &stream);
+
+	statistics->frames++;
+	if (r > 0) {
+		statistics->refused[r]++;
+		return -EPROTO;
+	}
+	if (r == 0 && stream.method != NULL && stream_begin(d, &stream) < 0) {
+		varlink_reply_release(&reply);
+		r = varlink_denied(&reply);
+	}
+	if (r < 0)
+		return r;
+	statistics->requests++;
+	r = reply_start(d, &reply);
+	statistics_served(statistics, (uint64_t)(monotonic_ns(ds) - began_ns));
+	return r;
+}
+
+/* Serve whole messages until the turn is over, a reply does not get out, or a stream begins. */
+static int input_serve(struct dialogue *d, struct input *in)
+{
+	for (int i = 0; i < PEER_TURN && d->reply.text == NULL && d->ticks == NULL; i++) {
+		char *end = in->bytes > 0 ? memchr(in->at, '\0', in->bytes) : NULL;
+		int r;
+
+		if (end == NULL)
+			break;
+		wait_for(d, WAITING_NOTHING);
+		r = message_serve(d, in->at, (size_t)(end - in->at));
+		if (r < 0)
+			return r;
+		in->bytes -= (size_t)(end + 1 - in->at);
+		in->at = end + 1;
+	}
+	return 0;
+}
+
+/* Keep what is left for the next turn.  0, or negative: it is longer than a message may be. */
+static int input_keep(struct dialogue *d, const struct input *in)
+{
+	struct dialogues *ds = dialogues_of(d);
+
+	if (in->bytes == DIALOGUE_MESSAGE_MAX && !has_frame(in->at, in->bytes) &&
+		d->ticks == NULL) {
+		ds->set.statistics.refused[VARLINK_REFUSAL_LENGTH]++;
+		return -EMSGSIZE;
+	}
+	if (in->bytes == 0) {
+		slab_put(&ds->inputs, d->kept);
+		d->kept = NULL;
+	} else {
+		if (d->kept == NULL)
+			d->kept = slab_take(&ds->inputs); /* there is one for every peer */
+		memmove(d->kept, in->at, in->bytes);
+	}
+	d->kept_bytes = in->bytes;
+	return 0;
+}
+
+static int dialogue_turn(struct peer *p, unsigned int events)
+{
+	struct dialogue *d = (struct dialogue *)p;
+	struct dialogues *ds = dialogues_of(d);
+	struct input in = { d->kept != NULL ? d->kept : ds->scratch, d->kept_bytes };
+	int r = 0;
+
+	if (d->reply.text != NULL) {
+		if (!(events & LOOP_WRITE))
+			return 0;
+		r = reply_flush(d);
+		if (r == 0)
+			r = stream_events(d);
+	} else if (in.bytes < DIALOGUE_MESSAGE_MAX &&
+		   (d->ticks != NULL || !has_frame(in.at, in.bytes))) {
+		r = input_receive(d, &in);
+	}
+	if (r == 0)
+		r = input_serve(d, &in);
+	if (r == 0)
+		r = input_keep(d, &in);
+	if (r == 0)
+		arrange(d);
+	return r;
+}
+
+static void dialogue_expired(struct peer *p)
+{
+	struct dialogue *d = (struct dialogue *)p;
+
+	if (d->waiting == WAITING_STALL)
+		p->set->statistics.stalled++;
+	else
+		p->set->statistics.unfinished++;
+}
+
+static void dialogue_gone(struct peer *p)
+{
+	struct dialogue *d = (struct dialogue *)p;
+	struct dialogues *ds = dialogues_of(d);
+
+	stream_end(d);
+	varlink_reply_release(&d->reply);
+	slab_put(&ds->inputs, d->kept);
+	slab_put(&ds->peers, d);
+}
+
+static const struct peer_calls dialogue_calls = {
+	.turn = dialogue_turn,
+	.expired = dialogue_expired,
+	.gone = dialogue_gone,
+};
+
+int dialogues_init(struct dialogues *ds, struct loop *loop, struct quota *quota,
+	const struct keeper *keeper, const struct varlink_service *service, uint32_t peers_max)
+{
+	*ds = (struct dialogues){
+		.set = { .loop = loop, .quota = quota, .calls = &dialogue_calls },
+		.service = service,
+		.keeper = keeper,
+	};
+	if (slab_init(&ds->peers, peers_max, sizeof(struct dialogue)) < 0 ||
+		slab_init(&ds->inputs, peers_max, DIALOGUE_MESSAGE_MAX) < 0) {
+		dialogues_deinit(ds);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void dialogues_deinit(struct dialogues *ds)
+{
+	peer_set_close(&ds->set);
+	slab_deinit(&ds->peers);
+	slab_deinit(&ds->inputs);
+}
+
+int dialogues_accept(struct dialogues *ds, int fd)
+{
+	struct dialogue *d = slab_take(&ds->peers);
+
+	if (d == NULL)
+		return -ENOMEM;
+	*d = (struct dialogue){ 0 };
+
+	int r = peer_init(&d->peer, &ds->set, fd);
+
+	if (r < 0)
+		slab_put(&ds->peers, d);
+	return r;
+}
+
+void dialogues_event(struct dialogues *ds)
+{
+	struct peer *next;
+
+	for (struct peer *p = ds->set.first; p != NULL; p = next) {
+		struct dialogue *d = (struct dialogue *)p;
+
+		int r;
+
+		next = p->next;
+		if (d->ticks == NULL)
+			continue;
+		r = stream_events(d);
+		if (r == 0)
+			arrange(d);
+		peer_settle(p, r);
+	}
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From message to call, from answer to reply.
+ *
+ * The one thing a reader would get wrong: json-c asserts on a NULL object, and its constructors return NULL
+ * when memory is short.  So everything is put into objects by varlink_put().
+ */
+#include "daemon/varlink.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "daemon/interfaces.h"
+
+#define SERVICE "org.varlink.service"
+
+struct call {
+	const char *method; /* interface and name, borrowed from the message */
+	struct json_object *parameters;
+	bool oneway;
+	bool more;
+	bool upgrade;
+	bool privileged; /* who calls */
+};
+
+#define REFUSAL_NAME(NAME, name, text) [VARLINK_REFUSAL_##NAME] = name,
+static const char *const refusal_names[VARLINK_REFUSAL_COUNT] = { "accepted",
+	VARLINK_REFUSALS(REFUSAL_NAME) };
+
+#define VERDICT_SAME(NAME, name, text) \
+	_Static_assert((int)VARLINK_REFUSAL_##NAME == (int)JSON_##NAME, name);
+JSON_VERDICTS(VERDICT_SAME)
+
+const char *varlink_refusal_name(enum varlink_refusal refusal)
+{
+	return refusal < VARLINK_REFUSAL_COUNT ? refusal_names[refusal] : "unknown";
+}
+
+int varlink_put(struct json_object *object, const char *key, struct json_object *value)
+{
+	if (object == NULL || value == NULL || json_object_object_add(object, key, value) < 0) {
+		json_object_put(value);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int varlink_error(
+	struct varlink_answer *answer, const char *error, const char *key, const char *value)
+{
+	json_object_put(answer->parameters);
+	answer->parameters = NULL;
+	answer->error = error;
+	if (key == NULL)
+		return 0;
+	answer->parameters = json_object_new_object();
+	return varlink_put(answer->parameters, key, json_object_new_string(value));
+}
+
+void varlink_reply_release(struct varlink_reply *r)
+{
+	json_object_put(r->object);
+	*r = (struct varlink_reply){ 0 };
+}
+
+/* NULL when memory is short: json_check() has passed the text. */
+static struct json_object *parse(const char *message, size_t bytes)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+	struct json_object *object;
+
+	if (tokener == NULL)
+		return NULL;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	object = json_tokener_parse_ex(tokener, message, (int)bytes);
+	json_tokener_free(tokener);
+	return object;
+}
+
+static bool read_flag(struct json_object *value, bool *ret)
+{
+	*ret = json_object_get_boolean(value);
+	return value == NULL || json_object_is_type(value, json_type_boolean);
+}
+
+/* One member of a message; false: not one of a call.  Others' own keys have a dot in them. */
+static bool read_member(struct call *c, const char *key, struct json_object *value)
+{
+	if (strcmp(key, "method") == 0) {
+		c->method = json_object_get_string(value);
+		return json_object_is_type(value, json_type_string);
+	}
+	if (strcmp(key, "parameters") == 0) {
+		c->parameters = value;
+		return value == NULL || json_object_is_type(value, json_type_object);
+	}
+	if (strcmp(key, "oneway") == 0)
+		return read_flag(value, &c->oneway);
+	if (strcmp(key, "more") == 0)
+		return read_flag(value, &c->more);
+	if (strcmp(key, "upgrade") == 0)
+		return read_flag(value, &c->upgrade);
+	return strchr(key, '.') != NULL;
+}
+
+static bool read_call(struct json_object *message, struct call *ret)
+{
+	struct json_object_iterator i = json_object_iter_begin(message);
+	struct json_object_iterator end = json_object_iter_end(message);
+
+	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
+		if (!read_member(
+			    ret, json_object_iter_peek_name(&i), json_object_iter_peek_value(&i)))
+			return false;
+	}
+	return ret->method != NULL && ret->oneway + ret->more + ret->upgrade <= 1;
+}
+
+static bool is_strings(struct json_object *value)
+{
+	if (!json_object_is_type(value, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(value); i++) {
+		if (!json_object_is_type(json_object_array_get_idx(value, i), json_type_string))
+			return false;
+	}
+	return true;
+}
+
+static bool is_of_type(struct json_object *value, enum varlink_type type)
+{
+	switch (type) {
+	case VARLINK_BOOL:
+		return json_object_is_type(value, json_type_boolean);
+	case VARLINK_INT:
+		return json_object_is_type(value, json_type_int);
+	case VARLINK_STRING:
+		return json_object_is_type(value, json_type_string);
+	case VARLINK_STRINGS:
+		return is_strings(value);
+	case VARLINK_OBJECT:
+		return json_object_is_type(value, json_type_object);
+	}
+	return false;
+}
+
+static const struct varlink_parameter *find_parameter(
+	const struct varlink_parameter *list, const char *name)
+{
+	for (; list != NULL && list->name != NULL; list++) {
+		if (strcmp(list->name, name) == 0)
+			return list;
+	}
+	return NULL;
+}
+
+/* The name of the first parameter that is undeclared, of the wrong type, or missing; NULL: all are well. */
+static const char *wrong_parameter(
+	const struct varlink_parameter *list, struct json_object *parameters)
+{
+	struct json_object_iterator i = json_object_iter_begin(parameters);
+	struct json_object_iterator end = json_object_iter_end(parameters);
+
+	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
+		const char *name = json_object_iter_peek_name(&i);
+		struct json_object *value = json_object_iter_peek_value(&i);
+		const struct varlink_parameter *parameter = find_parameter(list, name);
+
+		if (parameter == NULL || (value != NULL && !is_of_type(value, parameter->type)))
+			return name;
+	}
+	for (; list != NULL && list->name != NULL; list++) {
+		if (!list->nullable && json_object_object_get(parameters, list->name) == NULL)
+			return list->name;
+	}
+	return NULL;
+}
+
+static int get_info(void *data, struct json_object *parameters, struct varlink_answer *answer)
+{
+	const struct varlink_service *v = data;
+	struct json_object *info = json_object_new_object();
+	struct json_object *names = json_object_new_array();
+	int r = 0;
+
+	(void)parameters;
+	answer->parameters = info;
+	r |= varlink_put(info, "vendor", json_object_new_string(v->vendor));
+	r |= varlink_put(info, "product", json_object_new_string(v->product));
+	r |= varlink_put(info, "version", json_object_new_string(v->version));
+	r |= varlink_put(info, "url", json_object_new_string(v->url));
+	if (varlink_put(info, "interfaces", names) < 0 || r < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i <= v->interface_count; i++) {
+		struct json_object *name =
+			json_object_new_string(i == 0 ? SERVICE : v->interfaces[i - 1].name);
+
+		if (name == NULL || json_object_array_add(names, name) < 0) {
+			json_object_put(name);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static const struct varlink_interface *find_interface(
+	const struct varlink_service *v, const char *name, size_t bytes)
+{
+	for (size_t i = 0; i < v->interface_count; i++) {
+		if (strlen(v->interfaces[i].name) == bytes &&
+			memcmp(v->interfaces[i].name, name, bytes) == 0)
+			return &v->interfaces[i];
+	}
+	return NULL;
+}
+
+static int get_interface_description(
+	void *data, struct json_object *parameters, struct varlink_answer *answer)
+{
+	const char *name = json_object_get_string(json_object_object_get(parameters, "interface"));
+	const struct varlink_interface *interface = find_interface(data, name, strlen(name));
+	const char *text = strcmp(name, SERVICE) == 0 ? interface_org_varlink_service
+			   : interface != NULL        ? interface->description
+						      : NULL;
+
+	if (text == NULL)
+		return varlink_error(answer, SERVICE ".InterfaceNotFound", "interface", name);
+	answer->parameters = json_object_new_object();
+	return varlink_put(answer->parameters, "description", json_object_new_string(text));
+}
+
+static const struct varlink_parameter description_parameters[] = {
+	{ "interface", VARLINK_STRING, false },
+	{ 0 },
+};
+
+static const struct varlink_method service_methods[] = {
+	{ "GetInfo", NULL, get_info, NULL, false },
+	{ "GetInterfaceDescription", description_parameters, get_interface_description, NULL,
+		false },
+	{ 0 },
+};
+
+static const struct varlink_method *find_method(const struct varlink_method *list, const char *name)
+{
+	for (; list->name != NULL; list++) {
+		if (strcmp(list->name, name) == 0)
+			return list;
+	}
+	return NULL;
+}
+
+/* Look the method up; NULL and *answer, or *answer's -ENOMEM in *ret, when there is none. */
+static const struct varlink_method *resolve(const struct varlink_service *v, const char *method,
+	void **ret_data, struct varlink_answer *answer, int *ret)
+{
+	const char *dot = strrchr(method, '.');
+	size_t bytes = dot == NULL ? strlen(method) : (size_t)(dot - method);
+	bool own = bytes == strlen(SERVICE) && memcmp(method, SERVICE, bytes) == 0;
+	const struct varlink_interface *interface = find_interface(v, method, bytes);
+	const struct varlink_method *found;
+
+	if (dot == NULL || (!own && interface == NULL)) {
+		*ret = varlink_error(answer, SERVICE ".InterfaceNotFound", "interface", method);
+		if (dot != NULL && *ret == 0)
+			*ret = varlink_put(answer->parameters, "interface",
+				json_object_new_string_len(method, (int)bytes));
+		return NULL;
+	}
+	*ret_data = own ? (void *)(uintptr_t)v : interface->data;
+	found = find_method(own ? service_methods : interface->methods, dot + 1);
+	if (found == NULL)
+		*ret = varlink_error(answer, SERVICE ".MethodNotFound", "method", method);
+	return found;
+}
+
+/* One reply of the stream has been made. */
+static void stream_count(struct varlink_stream *stream)
+{
+	if (stream->left > 0 && --stream->left == 0)
+		stream->method = NULL;
+}
+
+static int call_method(const struct varlink_service *v, const struct call *c,
+	struct json_object *parameters, struct varlink_answer *answer)
+{
+	void *data = NULL;
+	int r = 0;
+	const struct varlink_method *method = resolve(v, c->method, &data, answer, &r);
+	const char *wrong;
+
+	if (method == NULL)
+		return r;
+	if (c->upgrade)
+		return varlink_error(answer, SERVICE ".MethodNotImplemented", "method", c->method);
+	wrong = wrong_parameter(method->parameters, parameters);
+	if (wrong != NULL)
+		return varlink_error(answer, SERVICE ".InvalidParameter", "parameter", wrong);
+	if (method->privileged && !c->privileged)
+		return varlink_error(answer, SERVICE ".PermissionDenied", NULL, NULL);
+	if (method->next != NULL && !c->more)
+		return varlink_error(answer, SERVICE ".ExpectedMore", NULL, NULL);
+	if (method->next == NULL)
+		return method->call(data, parameters, answer);
+	*answer->stream = (struct varlink_stream){ .method = method, .data = data };
+	r = method->call(data, parameters, answer);
+	if (r < 0 || answer->error != NULL)
+		answer->stream->method = NULL;
+	else
+		stream_count(answer->stream);
+	return r;
+}
+
+/* Consumes the answer's parameters. */
+static int build_reply(struct varlink_answer *answer, bool continues, struct varlink_reply *ret)
+{
+	struct json_object *object = json_object_new_object();
+	struct varlink_reply reply = { .object = object };
+	int r = object == NULL ? -ENOMEM : 0;
+
+	if (answer->error != NULL)
+		r |= varlink_put(object, "error", json_object_new_string(answer->error));
+	if (answer->parameters != NULL)
+		r |= varlink_put(object, "parameters", answer->parameters);
+	if (continues)
+		r |= varlink_put(object, "continues", json_object_new_boolean(1));
+	if (r == 0)
+		reply.text = json_object_to_json_string_length(object,
+			JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &reply.bytes);
+	if (reply.text == NULL) {
+		json_object_put(object);
+		return -ENOMEM;
+	}
+	reply.bytes++;
+	*ret = reply;
+	return 0;
+}
+
+static int serve_call(const struct varlink_service *v, const struct call *c,
+	struct varlink_reply *ret, struct varlink_stream *stream)
+{
+	struct varlink_answer answer = { .stream = stream };
+	struct json_object *empty = NULL;
+	int r = -ENOMEM;
+
+	if (c->parameters == NULL)
+		empty = json_object_new_object();
+	if (c->parameters != NULL || empty != NULL)
+		r = call_method(v, c, c->parameters != NULL ? c->parameters : empty, &answer);
+	json_object_put(empty);
+	if (r < 0 || c->oneway || answer.silent) {
+		json_object_put(answer.parameters);
+		*ret = (struct varlink_reply){ 0 };
+		return r;
+	}
+	return build_reply(&answer, stream->method != NULL, ret);
+}
+
+int varlink_denied(struct varlink_reply *ret)
+{
+	struct varlink_answer answer = { .error = SERVICE ".PermissionDenied" };
+
+	return build_reply(&answer, false, ret);
+}
+
+int varlink_serve(const struct varlink_service *v, bool privileged, const char *message,
+	size_t bytes, struct varlink_reply *ret, struct varlink_stream *stream)
+{
+	enum json_verdict verdict = json_check(message, bytes);
+	struct call call = { .privileged = privileged };
+	struct json_object *object;
+	int r = VARLINK_REFUSAL_CALL;
+
+	*stream = (struct varlink_stream){ 0 };
+	if (verdict != JSON_PROPER)
+		return (int)verdict;
+	object = parse(message, bytes);
+	if (object == NULL)
+		return -ENOMEM;
+	if (read_call(object, &call))
+		r = serve_call(v, &call, ret, stream);
+	json_object_put(object);
+	return r;
+}
+
+int varlink_stream_next(
+	struct varlink_stream *stream, enum varlink_cause cause, struct varlink_reply *ret)
+{
+	struct varlink_answer answer = { .stream = stream };
+	int r = stream->method->next(stream, cause, &answer);
+
+	if (r < 0 || answer.silent) {
+		json_object_put(answer.parameters);
+		*ret = (struct varlink_reply){ 0 };
+		return r;
+	}
+	stream_count(stream);
+	if (answer.error != NULL)
+		stream->method = NULL;
+	return build_reply(&answer, stream->method != NULL, ret);
+}
