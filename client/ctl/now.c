@@ -54,7 +54,7 @@ static const char *format_time(
 	return buf;
 }
 
-static int print_interval(const struct ctl *ctl, const struct vdsotime *t, enum format format)
+static int print_bounds(const struct ctl *ctl, const struct vdsotime *t, enum format format)
 {
 	char earliest[HUMANE_BYTES], latest[HUMANE_BYTES];
 	struct vdsotime_status status = { 0 };
@@ -127,8 +127,8 @@ int verb_now(const struct ctl *ctl, int argc, char **argv)
 		ctl_error(ctl, "now: unknown clock %s", name);
 		return CTL_USAGE;
 	}
-	if (ctl_has_option(ctl, "interval") && id != CLOCK_REALTIME) {
-		ctl_error(ctl, "now: --interval is for REALTIME alone");
+	if (ctl_has_option(ctl, "bounds") && id != CLOCK_REALTIME) {
+		ctl_error(ctl, "now: --bounds is for REALTIME alone");
 		return CTL_USAGE;
 	}
 	status = parse_format(ctl, id, &format);
@@ -137,8 +137,8 @@ int verb_now(const struct ctl *ctl, int argc, char **argv)
 	status = reader_attach(ctl, &t);
 	if (status != CTL_OK)
 		return status;
-	if (ctl_has_option(ctl, "interval"))
-		status = print_interval(ctl, t, format);
+	if (ctl_has_option(ctl, "bounds"))
+		status = print_bounds(ctl, t, format);
 	else
 		status = print_time(ctl, t, id, name, format);
 	vdsotime_detach(t);

@@ -17,7 +17,7 @@ static const struct verb_option show_options[] = {
 
 static const struct verb_option now_options[] = {
 	{ "format", 'f', "rfc3339|unix|ns", "how to print it; default: by the clock" },
-	{ "interval", 'i', NULL, "the earliest and latest that UTC may be" },
+	{ "bounds", 'b', NULL, "the earliest and the latest that UTC may be" },
 	{ 0 },
 };
 

@@ -3,7 +3,8 @@
  * The verbs of vdsotimectl: one table, from which dispatch, the check of options, help and the test of the
  * completions are driven.
  *
- * An option's name means the same, and takes a value or none, in every verb that has it.
+ * Options may stand before the verb, so a name has the same letter, and a value or none, in every verb that
+ * has it.
  */
 #ifndef VDSOTIMED_CTL_VERBS_H
 #define VDSOTIMED_CTL_VERBS_H
