@@ -12,7 +12,7 @@
 
 #define LOCK_NAME "lock"
 
-static int open_dir(const char *dir)
+static int open_dir(const char *dir, int *ret)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
@@ -21,12 +21,13 @@ static int open_dir(const char *dir)
 		return -errno;
 	int r = fstat(fd, &st) < 0 ? -errno : 0;
 	if (r == 0 && (st.st_mode & S_IWOTH))
-		r = -EPERM;
-	if (r < 0) {
+		r = LOCK_EXPOSED;
+	if (r != 0) {
 		close(fd);
 		return r;
 	}
-	return fd;
+	*ret = fd;
+	return 0;
 }
 
 static pid_t read_holder(int fd)
@@ -47,22 +48,23 @@ static bool is_current(int dir_fd, int fd)
 	       ours.st_dev == current.st_dev && ours.st_ino == current.st_ino;
 }
 
-/* The descriptor with the lock held, or -errno. */
-static int lock_file(int dir_fd, pid_t *ret_holder)
+static int lock_file(int dir_fd, int *ret, pid_t *ret_holder)
 {
 	for (;;) {
 		int fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return -errno;
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-			int r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-			if (r == -EBUSY)
+			int r = errno == EWOULDBLOCK ? LOCK_HELD : -errno;
+			if (r == LOCK_HELD)
 				*ret_holder = read_holder(fd);
 			close(fd);
 			return r;
 		}
-		if (is_current(dir_fd, fd))
-			return fd;
+		if (is_current(dir_fd, fd)) {
+			*ret = fd;
+			return 0;
+		}
 		close(fd);
 	}
 }
@@ -79,17 +81,18 @@ static void write_holder(int fd)
 
 int lock_take(struct lock *l, const char *dir, pid_t *ret_holder)
 {
-	int dir_fd = open_dir(dir);
-	if (dir_fd < 0)
-		return dir_fd;
+	struct lock taken = LOCK_NULL;
+	int r = open_dir(dir, &taken.dir_fd);
 
-	int fd = lock_file(dir_fd, ret_holder);
-	if (fd < 0) {
-		close(dir_fd);
-		return fd;
+	if (r != 0)
+		return r;
+	r = lock_file(taken.dir_fd, &taken.fd, ret_holder);
+	if (r != 0) {
+		close(taken.dir_fd);
+		return r;
 	}
-	write_holder(fd);
-	*l = (struct lock){ .dir_fd = dir_fd, .fd = fd };
+	write_holder(taken.fd);
+	*l = taken;
 	return 0;
 }
 

@@ -23,11 +23,16 @@ struct lock {
 		.dir_fd = -1, .fd = -1 \
 	}
 
+/* Why lock_take() has not, where it is no system call's fault. */
+enum {
+	LOCK_HELD = 1, /* a daemon serves there already */
+	LOCK_EXPOSED =
+		2 /* everyone may write in the directory: anyone could take the daemon's place */
+};
+
 /*
- * Lock the directory dir, at once or not at all.  0; -EBUSY when a daemon serves there already,
- * *ret_holder is its pid then, 0 when not known; -ENOENT, -ENOTDIR; -EACCES, -EROFS when it cannot be
- * written; -EPERM when everyone may write in it, since then anyone could take the daemon's place; or what
- * else open(2) said.
+ * Lock the directory dir, at once or not at all.  0; one of the above, and for LOCK_HELD *ret_holder is
+ * the other's pid, 0 when that is not known; or what open(2) said: -ENOENT, -ENOTDIR, -EACCES, -EROFS, ...
  */
 int lock_take(struct lock *l, const char *dir, pid_t *ret_holder);
 

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,16 +23,15 @@
 #include "daemon/args.h"
 #include "daemon/config.h"
 #include "daemon/keeper.h"
-#include "daemon/lock.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/os.h"
 #include "daemon/report.h"
+#include "daemon/runtime.h"
 #include "daemon/server.h"
 #include "daemon/service.h"
 #include "daemon/watch.h"
 
-#define DEFAULT_RUNTIME_DIR "/run/vdsotimed"
 #define STOP_TIMEOUT_NS UINT64_C(500000000)
 
 /* What the loop watches for us beside the server: the keeper's timer, its watch, the signals. */
@@ -46,9 +44,7 @@ struct daemon {
 	struct args args;
 	struct config config;
 	struct service service;
-	struct lock lock;
-	char *runtime_dir;
-	bool runtime_dir_made;
+	struct runtime runtime;
 	struct vdsotime_vdso vdso;
 	struct os os;
 	struct loop *loop;
@@ -58,6 +54,7 @@ struct daemon {
 	struct watch *watch;
 	struct loop_timer *tick;
 	struct loop_signal *signals[SIGNALS];
+	char status[256];
 	int64_t alive_ns; /* when the watchdog was answered last */
 	bool stopping;
 };
@@ -79,14 +76,24 @@ static int64_t monotonic_ns(const struct daemon *d)
 	return now;
 }
 
-static void notify_ready(const struct daemon *d, void (*notify)(const char *status))
+/* What `systemctl status` shows.  Most events change nothing of it. */
+static bool renew_status(struct daemon *d)
 {
 	struct keeper_status status;
-	char text[256];
+	char text[sizeof(d->status)];
 
 	keeper_status(d->keeper, &status);
 	report_status(&status, text, sizeof(text));
-	notify(text);
+	if (strcmp(text, d->status) == 0)
+		return false;
+	strcpy(d->status, text);
+	return true;
+}
+
+static void notify_ready(struct daemon *d)
+{
+	(void)renew_status(d);
+	service_notify_ready(d->status);
 }
 
 static int load_config(struct daemon *d, struct server_refused_configuration *refused)
@@ -125,7 +132,7 @@ static int reload(void *data, struct server_refused_configuration *refused)
 	keeper_configure(d->keeper, &d->config.keeper);
 	server_configure(d->server, &d->config.server);
 	log_write(LEVEL_INFO, LOG_ID_RELOADED, NULL, "The configuration was read again");
-	notify_ready(d, service_notify_ready);
+	notify_ready(d);
 	return 0;
 }
 
@@ -161,7 +168,9 @@ static void on_event(void *data, const struct event *e)
 	struct daemon *d = data;
 
 	report_event(e);
-	notify_ready(d, service_notify_status);
+	if (renew_status(d))
+		service_notify_status(d->status);
+	server_event(d->server);
 }
 
 static void on_stopped(void *data)
@@ -214,35 +223,6 @@ static void raise_descriptor_limit(const struct daemon *d)
 			d->config.server.peers_max, (uint64_t)limit.rlim_max);
 }
 
-/* What was asked for must be there; only the usual place is made when it is not. */
-static int enter_runtime_dir(struct daemon *d)
-{
-	const char *dir = d->args.runtime_dir;
-	pid_t holder = 0;
-
-	if (!dir)
-		dir = getenv("VDSOTIME_RUNTIME_DIR");
-	if (!dir || !*dir) {
-		dir = DEFAULT_RUNTIME_DIR;
-		d->runtime_dir_made = mkdir(dir, 0755) == 0;
-	}
-	int r = lock_take(&d->lock, dir, &holder);
-	if (r == -EBUSY && holder > 0)
-		log_error("Runtime directory %s: vdsotimed serves there already (process %d)", dir,
-			(int)holder);
-	else if (r == -EBUSY)
-		log_error("Runtime directory %s: vdsotimed serves there already", dir);
-	else if (r == -EPERM)
-		log_error("Runtime directory %s: everyone may write in it; it must be ours alone",
-			dir);
-	else if (r < 0)
-		fail(r, "Runtime directory", dir);
-	if (r < 0)
-		return r;
-	d->runtime_dir = realpath(dir, NULL);
-	return d->runtime_dir ? 0 : fail(-errno, "Runtime directory", dir);
-}
-
 static int start_keeper(struct daemon *d)
 {
 	int page_fd = service_take_fd(&d->service, SERVICE_FD_PAGE);
@@ -266,7 +246,7 @@ static int start_server(struct daemon *d)
 
 	d->facts = (struct server_facts){
 		.version = VDSOTIME_VERSION,
-		.runtime_dir = d->runtime_dir,
+		.runtime_dir = d->runtime.dir,
 		.configuration_files = (const char *const *)d->config.files.paths,
 		.reload = reload,
 		.data = d,
@@ -327,7 +307,7 @@ static int start(struct daemon *d)
 	if (r < 0)
 		return fail(r, "Descriptors of the service manager", "cannot be taken");
 	raise_descriptor_limit(d);
-	r = enter_runtime_dir(d);
+	r = runtime_enter(&d->runtime, d->args.runtime_dir);
 	if (r < 0)
 		return r;
 	r = loop_new(&d->loop, server_watchers(&d->config.server) + OWN_WATCHERS);
@@ -349,13 +329,13 @@ static void report_started(const struct daemon *d, int64_t begun_ns)
 	snprintf(took, sizeof(took), "%" PRId64, took_ns);
 	const struct log_field fields[] = {
 		{ "VDSOTIME_VERSION", VDSOTIME_VERSION },
-		{ "VDSOTIME_RUNTIME_DIR", d->runtime_dir },
+		{ "VDSOTIME_RUNTIME_DIR", d->runtime.dir },
 		{ "VDSOTIME_START_NSEC", took },
 		{ NULL, NULL },
 	};
 	log_write(LEVEL_INFO, LOG_ID_STARTED, fields,
 		"vdsotimed " VDSOTIME_VERSION " serves in %s, ready after %" PRId64 " us",
-		d->runtime_dir, took_ns / 1000);
+		d->runtime.dir, took_ns / 1000);
 }
 
 /* Takes down whatever start() has set up, however far it got. */
@@ -368,11 +348,7 @@ static void stop(struct daemon *d)
 	d->server = server_free(d->server);
 	d->keeper = keeper_free(d->keeper);
 	d->loop = loop_free(d->loop);
-	lock_release(&d->lock);
-	if (d->runtime_dir_made)
-		rmdir(DEFAULT_RUNTIME_DIR);
-	free(d->runtime_dir);
-	d->runtime_dir = NULL;
+	runtime_leave(&d->runtime);
 	service_deinit(&d->service);
 	config_deinit(&d->config);
 }
@@ -382,7 +358,7 @@ int main(int argc, char **argv)
 	struct daemon d = {
 		.config = CONFIG_NULL,
 		.service = SERVICE_NULL,
-		.lock = LOCK_NULL,
+		.runtime = RUNTIME_NULL,
 	};
 	int code;
 
@@ -396,7 +372,7 @@ int main(int argc, char **argv)
 	if (r == 0 && !d.args.check_config) {
 		keep_page(&d);
 		report_started(&d, begun_ns);
-		notify_ready(&d, service_notify_ready);
+		notify_ready(&d);
 		loop_run(d.loop);
 		log_write(LEVEL_INFO, LOG_ID_STOPPED, NULL, "vdsotimed has stopped");
 	}

@@ -20,7 +20,7 @@ static void test_second_daemon_is_told_who_is_first(void **state)
 
 	(void)state;
 	assert_int_equal(lock_take(&first, scratch_dir, &holder), 0);
-	assert_int_equal(lock_take(&second, scratch_dir, &holder), -EBUSY);
+	assert_int_equal(lock_take(&second, scratch_dir, &holder), LOCK_HELD);
 	assert_int_equal(holder, getpid());
 	assert_int_equal(second.fd, -1);
 	lock_release(&first);
@@ -92,7 +92,7 @@ static void test_directory_open_to_everyone_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(chmod(scratch_dir, 01777), 0);
-	assert_int_equal(lock_take(&l, scratch_dir, &holder), -EPERM);
+	assert_int_equal(lock_take(&l, scratch_dir, &holder), LOCK_EXPOSED);
 	assert_int_equal(access(scratch_path("lock"), F_OK), -1);
 }
 
@@ -124,7 +124,7 @@ static void test_never_two_holders(void **state)
 		for (int n = 0; n < ROUNDS; n++) {
 			struct lock l = LOCK_NULL;
 			pid_t holder;
-			if (lock_take(&l, scratch_dir, &holder) < 0)
+			if (lock_take(&l, scratch_dir, &holder) != 0)
 				continue;
 			if (mkdir(scratch_path("inside"), 0700) < 0)
 				_exit(1);
