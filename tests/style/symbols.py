@@ -87,4 +87,5 @@ def main(root, library, archive):
     tree.finish("symbols", [*check_client(root, library), *check_core(archive)])
 
 
-main(*sys.argv[1:4])
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
