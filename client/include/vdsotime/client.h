@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include <vdsotime/counter.h>
+#include <vdsotime/quality.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,52 +44,34 @@ enum {
 
 /* Which path answers.  Values are ABI: they are added to, never changed. */
 enum vdsotime_path {
-	VDSOTIME_PATH_PAGE = 1,   /* the daemon's page: one counter read */
-	VDSOTIME_PATH_VDSO = 2,   /* this process's own vDSO */
+	VDSOTIME_PATH_PAGE = 1, /* the daemon's page: one counter read */
+	VDSOTIME_PATH_VDSO = 2, /* this process's own vDSO */
 	VDSOTIME_PATH_SYSCALL = 3 /* system calls: there is no vDSO, or it lacks the function */
 };
 
 /* Why the page does not answer.  Values are ABI. */
 enum vdsotime_nopage {
-	VDSOTIME_NOPAGE_NONE = 0,	  /* the page answers */
-	VDSOTIME_NOPAGE_NO_DAEMON = 1,	  /* no socket, or nobody listens on it */
-	VDSOTIME_NOPAGE_PERMISSION = 2,	  /* the socket refuses this user */
-	VDSOTIME_NOPAGE_PEER = 3,	  /* the listener is neither root nor the directory's owner */
-	VDSOTIME_NOPAGE_PROTOCOL = 4,	  /* the daemon's answer is not of this protocol */
-	VDSOTIME_NOPAGE_NO_FD = 5,	  /* the answer brought no descriptor, or more than one */
-	VDSOTIME_NOPAGE_FILE = 6,	  /* not a regular file of the daemon's or root's */
-	VDSOTIME_NOPAGE_SIZE = 7,	  /* its size is not what its header or this library says */
-	VDSOTIME_NOPAGE_SEALS = 8,	  /* it could be shrunk under its readers */
-	VDSOTIME_NOPAGE_MAGIC = 9,	  /* not a page, or of the other byte order */
-	VDSOTIME_NOPAGE_VERSION = 10,	  /* a layout that this library does not know */
-	VDSOTIME_NOPAGE_BOOT_ID = 11,	  /* published in another boot */
-	VDSOTIME_NOPAGE_COUNTER = 12,	  /* a counter that this CPU or build does not read */
+	VDSOTIME_NOPAGE_NONE = 0, /* the page answers */
+	VDSOTIME_NOPAGE_NO_DAEMON = 1, /* no socket, or nobody listens on it */
+	VDSOTIME_NOPAGE_PERMISSION = 2, /* the socket refuses this user */
+	VDSOTIME_NOPAGE_PEER = 3, /* the listener is neither root nor the directory's owner */
+	VDSOTIME_NOPAGE_PROTOCOL = 4, /* the daemon's answer is not of this protocol */
+	VDSOTIME_NOPAGE_NO_FD = 5, /* the answer brought no descriptor, or more than one */
+	VDSOTIME_NOPAGE_FILE = 6, /* not a regular file of the daemon's or root's */
+	VDSOTIME_NOPAGE_SIZE = 7, /* its size is not what its header or this library says */
+	VDSOTIME_NOPAGE_SEALS = 8, /* it could be shrunk under its readers */
+	VDSOTIME_NOPAGE_MAGIC = 9, /* not a page, or of the other byte order */
+	VDSOTIME_NOPAGE_VERSION = 10, /* a layout that this library does not know */
+	VDSOTIME_NOPAGE_BOOT_ID = 11, /* published in another boot */
+	VDSOTIME_NOPAGE_COUNTER = 12, /* a counter that this CPU or build does not read */
 	VDSOTIME_NOPAGE_COUNTER_TRAPS = 13, /* PR_SET_TSC forbids this process the counter */
 	VDSOTIME_NOPAGE_CROSS_CHECK = 14, /* it disagreed with the vDSO by more than its bound */
-	VDSOTIME_NOPAGE_OFF = 15,	  /* the daemon has switched it off (no usable counter) */
-	VDSOTIME_NOPAGE_STALE = 16,	  /* not renewed in time: daemon dead, stopped, or suspended */
-	VDSOTIME_NOPAGE_TIME_NAMESPACE = 17, /* other time namespace: only REALTIME and TAI from it */
-	VDSOTIME_NOPAGE_SYSTEM = 18,	  /* a system call failed while attaching */
+	VDSOTIME_NOPAGE_OFF = 15, /* the daemon has switched it off (no usable counter) */
+	VDSOTIME_NOPAGE_STALE = 16, /* not renewed in time: daemon dead, stopped, or suspended */
+	VDSOTIME_NOPAGE_TIME_NAMESPACE =
+		17, /* other time namespace: only REALTIME and TAI from it */
+	VDSOTIME_NOPAGE_SYSTEM = 18, /* a system call failed while attaching */
 	VDSOTIME_NOPAGE_SLOW_COUNTER = 19 /* the counter costs more than a whole vDSO call */
-};
-
-/*
- * What the bound of an interval rests on.  A bound is a claim of whoever disciplines the kernel's clock;
- * this library hands it on with its origin and never makes one up.  Values are ABI.
- */
-enum vdsotime_quality {
-	VDSOTIME_QUALITY_NONE = 0,	   /* not known: no page */
-	VDSOTIME_QUALITY_UNSYNCHRONISED = 1, /* the kernel says that nobody disciplines the clock */
-	VDSOTIME_QUALITY_UNQUANTIFIED = 2, /* disciplined by a daemon that tells no error */
-	VDSOTIME_QUALITY_CLAIMED = 3	   /* within the maximum error that its daemon claims */
-};
-
-/* The leap state of the kernel's clock.  Values are ABI. */
-enum vdsotime_leap {
-	VDSOTIME_LEAP_NONE = 0,
-	VDSOTIME_LEAP_INSERT = 1,  /* this UTC day ends with 23:59:60 */
-	VDSOTIME_LEAP_DELETE = 2,  /* this UTC day ends with 23:59:58 */
-	VDSOTIME_LEAP_UNKNOWN = 3  /* unsynchronised, or not to be known */
 };
 
 /* Five clocks of one instant. */
@@ -99,11 +82,12 @@ struct vdsotime_snapshot {
 	int64_t boottime_ns;
 	int64_t tai_ns;
 	uint64_t counter_ticks; /* the counter at that instant; 0 when the page did not answer */
-	uint64_t epoch;		/* changes with each disturbance of the clocks; 0 without the page */
-	uint64_t tracking_ns;	/* each clock is within this of the kernel's own; when the page did not
+	uint64_t epoch; /* changes with each disturbance of the clocks; 0 without the page */
+	uint64_t
+		tracking_ns; /* each clock is within this of the kernel's own; when the page did not
 				 * answer: the time that the five calls took */
-	uint32_t path;		/* enum vdsotime_path */
-	uint32_t quality;	/* enum vdsotime_quality */
+	uint32_t path; /* enum vdsotime_path */
+	uint32_t quality; /* enum vdsotime_quality */
 };
 
 /* UTC lies in [earliest_ns, latest_ns], if quality is VDSOTIME_QUALITY_CLAIMED; see below. */
@@ -111,24 +95,24 @@ struct vdsotime_interval {
 	int64_t earliest_ns;
 	int64_t latest_ns;
 	uint32_t quality; /* enum vdsotime_quality */
-	uint32_t leap;	  /* enum vdsotime_leap */
+	uint32_t leap; /* enum vdsotime_leap */
 	uint64_t epoch;
 };
 
 struct vdsotime_status {
-	uint32_t path;	      /* enum vdsotime_path: what a read of REALTIME takes now */
-	uint32_t reason;      /* enum vdsotime_nopage: why it is not the page */
-	uint32_t quality;     /* enum vdsotime_quality */
-	uint32_t leap;	      /* enum vdsotime_leap */
-	uint64_t epoch;	      /* 0 without a page */
-	uint64_t generation;  /* of the parameters in use; 0 without a page */
-	int64_t age_ns;	      /* since the page was published last; -1 without a page */
+	uint32_t path; /* enum vdsotime_path: what a read of REALTIME takes now */
+	uint32_t reason; /* enum vdsotime_nopage: why it is not the page */
+	uint32_t quality; /* enum vdsotime_quality */
+	uint32_t leap; /* enum vdsotime_leap */
+	uint64_t epoch; /* 0 without a page */
+	uint64_t generation; /* of the parameters in use; 0 without a page */
+	int64_t age_ns; /* since the page was published last; -1 without a page */
 	uint64_t tracking_ns; /* bound on |page - kernel| now; UINT64_MAX without a page */
-	uint64_t error_ns;    /* bound on |REALTIME - UTC| now; UINT64_MAX where none is claimed */
+	uint64_t error_ns; /* bound on |REALTIME - UTC| now; UINT64_MAX where none is claimed */
 	int32_t tai_offset_s; /* TAI - UTC as the kernel has it; 0: not known */
-	uint32_t counter;     /* enum vdsotime_counter_kind; 0 without a page */
-	uint64_t counter_hz;  /* 0 without a page */
-	uint32_t clocks;      /* bit per clockid_t: those that the page answers */
+	uint32_t counter; /* enum vdsotime_counter_kind; 0 without a page */
+	uint64_t counter_hz; /* 0 without a page */
+	uint32_t clocks; /* bit per clockid_t: those that the page answers */
 	uint32_t reserved;
 };
 
@@ -138,11 +122,12 @@ struct vdsotime_status {
  * Every property of the page is checked before it is believed, and two reads of it against the vDSO.
  *
  * 0 and a handle; -EINVAL on unknown flags; -ENOMEM; -ENAMETOOLONG on too long a runtime_dir.  Without
- * VDSOTIME_FALLBACK also, and never with it: -ENOENT or -ECONNREFUSED (no daemon), -EACCES, -EPERM (the
- * listener is not to be trusted), -EPROTO, -EBADMSG (magic), -EPROTONOSUPPORT (version), -EFBIG (size),
- * -EBADF (no descriptor), -EBADFD (no proper file), -ETXTBSY (seals), -ESTALE (boot id), -ENODEV
- * (counter, or the page is off), -EOPNOTSUPP (counter forbidden or dear), -ERANGE (cross-check),
- * -ETIMEDOUT (the daemon did not answer within a second; the page is stale).
+ * VDSOTIME_FALLBACK also, and never with it, one for each reason: -ENOENT (no daemon), -EACCES
+ * (permission), -EPERM (the listener is not to be trusted), -EPROTO, -EBADF (no descriptor), -EBADFD (no
+ * proper file), -EFBIG (size), -ETXTBSY (seals), -EBADMSG (magic), -EPROTONOSUPPORT (version), -ESTALE
+ * (boot id), -ENODEV (counter), -EOPNOTSUPP (counter forbidden, or dear), -ERANGE (cross-check), -ENXIO
+ * (switched off), -ETIMEDOUT (the daemon does not answer within a second, or does not renew the page),
+ * -EIO (a system call failed).
  * Not async-signal-safe: it allocates, once.
  */
 VDSOTIME_PUBLIC int vdsotime_attach(
@@ -170,7 +155,8 @@ VDSOTIME_PUBLIC int vdsotime_gettime_ns(const struct vdsotime *t, clockid_t id, 
 /* The same at less than half the price, without that order: for times which one thread compares. */
 VDSOTIME_PUBLIC int vdsotime_gettime_relaxed(
 	const struct vdsotime *t, clockid_t id, struct timespec *ret);
-VDSOTIME_PUBLIC int vdsotime_gettime_ns_relaxed(const struct vdsotime *t, clockid_t id, int64_t *ret);
+VDSOTIME_PUBLIC int vdsotime_gettime_ns_relaxed(
+	const struct vdsotime *t, clockid_t id, int64_t *ret);
 
 /*
  * Relaxed, but never before prev_ns (a time of the same clock): causal for whoever hands its last time

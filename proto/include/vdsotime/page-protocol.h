@@ -110,16 +110,28 @@ static inline int vdsotime_line_done(const struct vdsotime_line *line, uint32_t 
 	return VDSOTIME_SEQ_RELOAD(&line->seq) == seq && !(seq & 1);
 }
 
-/* S2, the whole line but its sequence. */
+/*
+ * S2, the whole line but its sequence.  Written out, since a loop would make the compiler keep the copy in
+ * memory, and each use of it wait for the stores.
+ */
 static inline void vdsotime_line_copy(const struct vdsotime_line *line, struct vdsotime_line *copy)
 {
-	unsigned int i;
-
 	copy->meta = VDSOTIME_META_LOAD(&line->meta);
-	for (i = 0; i < VDSOTIME_LINE_WORDS; i++)
-		copy->word[i] = VDSOTIME_WORD_LOAD(&line->word[i]);
-	for (i = 0; i < VDSOTIME_LINE_EXTRA_WORDS; i++)
-		copy->extra[i] = VDSOTIME_WORD_LOAD(&line->extra[i]);
+	copy->word[0] = VDSOTIME_WORD_LOAD(&line->word[0]);
+	copy->word[1] = VDSOTIME_WORD_LOAD(&line->word[1]);
+	copy->word[2] = VDSOTIME_WORD_LOAD(&line->word[2]);
+	copy->word[3] = VDSOTIME_WORD_LOAD(&line->word[3]);
+	copy->word[4] = VDSOTIME_WORD_LOAD(&line->word[4]);
+	copy->word[5] = VDSOTIME_WORD_LOAD(&line->word[5]);
+	copy->word[6] = VDSOTIME_WORD_LOAD(&line->word[6]);
+	copy->extra[0] = VDSOTIME_WORD_LOAD(&line->extra[0]);
+	copy->extra[1] = VDSOTIME_WORD_LOAD(&line->extra[1]);
+	copy->extra[2] = VDSOTIME_WORD_LOAD(&line->extra[2]);
+	copy->extra[3] = VDSOTIME_WORD_LOAD(&line->extra[3]);
+	copy->extra[4] = VDSOTIME_WORD_LOAD(&line->extra[4]);
+	copy->extra[5] = VDSOTIME_WORD_LOAD(&line->extra[5]);
+	copy->extra[6] = VDSOTIME_WORD_LOAD(&line->extra[6]);
+	copy->extra[7] = VDSOTIME_WORD_LOAD(&line->extra[7]);
 }
 
 /* S1 to S4.  1 and a copy without tear, or 0 and garbage in *copy. */

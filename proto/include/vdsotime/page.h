@@ -23,6 +23,7 @@
 
 #include <vdsotime/counter.h>
 #include <vdsotime/page-protocol.h>
+#include <vdsotime/quality.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -74,7 +75,7 @@ enum vdsotime_extra {
 /* ERROR_GROWTH and TRACKING_GROWTH are below 2^32: less than 1 ns per ns.  ERROR without a bound: */
 #define VDSOTIME_NO_ERROR_BOUND UINT64_MAX
 
-/* FLAGS: enum vdsotime_quality in bits 0..7, enum vdsotime_leap in bits 8..15, both of client.h. */
+/* FLAGS: enum vdsotime_quality in bits 0..7, enum vdsotime_leap in bits 8..15, both of quality.h. */
 #define VDSOTIME_FLAGS_QUALITY(flags) ((uint32_t)(flags)&0xff)
 #define VDSOTIME_FLAGS_LEAP(flags) ((uint32_t)(flags) >> 8 & 0xff)
 /* TAI - UTC on the line is one that the kernel was told, not the 0 it starts with. */
@@ -143,6 +144,7 @@ enum vdsotime_page_result {
 
 /* One clock on one line, at one counter value. */
 struct vdsotime_point {
+	uint64_t counter_ticks;
 	int64_t base_ns;
 	uint64_t elapsed_ns; /* since base; less than 2^32 */
 };
@@ -191,6 +193,7 @@ static inline enum vdsotime_page_result vdsotime_line_read(const struct vdsotime
 		return VDSOTIME_PAGE_BUSY;
 	if (ticks >> (meta & VDSOTIME_META_WINDOW_MASK) != 0)
 		return VDSOTIME_PAGE_STALE;
+	ret->counter_ticks = now;
 	ret->base_ns = base;
 	ret->elapsed_ns = ticks * mult >> 32;
 	return VDSOTIME_PAGE_READ;
