@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attaching: everything that must hold before the page's answer may stand for the kernel's.
+ *
+ * The order matters.  Who listens, then the file, then its header, then this process's right to the
+ * counter, then what the counter costs, and last, with all of that granted, the page's word against the
+ * vDSO's.  The first that fails is the reason that vdsotime_status() gives.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/handle.h"
+#include "client/mapping.h"
+
+#define DEFAULT_RUNTIME_DIR "/run/vdsotimed"
+
+/* A new page is published within a period of its daemon's; a bracket is tried again that often. */
+#define CROSS_CHECK_TRIES 16
+#define CROSS_CHECK_READS 2
+
+/* Batches whose cheapest is taken as the cost of a call; reads in each. */
+#define COST_BATCHES 8
+#define COST_READS 16
+
+static const int nopage_errno[] = {
+	[VDSOTIME_NOPAGE_NONE] = 0,
+	[VDSOTIME_NOPAGE_NO_DAEMON] = ENOENT,
+	[VDSOTIME_NOPAGE_PERMISSION] = EACCES,
+	[VDSOTIME_NOPAGE_PEER] = EPERM,
+	[VDSOTIME_NOPAGE_PROTOCOL] = EPROTO,
+	[VDSOTIME_NOPAGE_NO_FD] = EBADF,
+	[VDSOTIME_NOPAGE_FILE] = EBADFD,
+	[VDSOTIME_NOPAGE_SIZE] = EFBIG,
+	[VDSOTIME_NOPAGE_SEALS] = ETXTBSY,
+	[VDSOTIME_NOPAGE_MAGIC] = EBADMSG,
+	[VDSOTIME_NOPAGE_VERSION] = EPROTONOSUPPORT,
+	[VDSOTIME_NOPAGE_BOOT_ID] = ESTALE,
+	[VDSOTIME_NOPAGE_COUNTER] = ENODEV,
+	[VDSOTIME_NOPAGE_COUNTER_TRAPS] = EOPNOTSUPP,
+	[VDSOTIME_NOPAGE_CROSS_CHECK] = ERANGE,
+	[VDSOTIME_NOPAGE_OFF] = ENXIO,
+	[VDSOTIME_NOPAGE_STALE] = ETIMEDOUT,
+	[VDSOTIME_NOPAGE_TIME_NAMESPACE] = 0,
+	[VDSOTIME_NOPAGE_SYSTEM] = EIO,
+	[VDSOTIME_NOPAGE_SLOW_COUNTER] = EOPNOTSUPP,
+};
+
+#if defined(__x86_64__) || defined(__i386__)
+
+/* PR_SET_TSC can make the counter, and with it the vDSO, fatal for this thread. */
+static bool counter_allowed(void)
+{
+	int mode = PR_TSC_ENABLE;
+
+	return prctl(PR_GET_TSC, &mode) < 0 || mode == PR_TSC_ENABLE;
+}
+
+#else
+
+static bool counter_allowed(void)
+{
+	return true;
+}
+
+#endif
+
+/* The cheapest batch of reads of one kind, in ticks; order < 0: of the vDSO. */
+static uint64_t cost_ticks(const struct vdsotime *t, int order)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int batch = 0; batch < COST_BATCHES; batch++) {
+		uint64_t start = vdsotime_counter_read_fence();
+
+		for (int i = 0; i < COST_READS; i++) {
+			struct vdsotime_timespec ts;
+
+			if (order < 0)
+				vdsotime_vdso_clock_gettime(&t->vdso, CLOCK_REALTIME, &ts);
+			else
+				vdsotime_counter_read((enum vdsotime_counter_order)order);
+		}
+		uint64_t ticks = vdsotime_counter_read_fence() - start;
+
+		if (ticks < best)
+			best = ticks;
+	}
+	return best;
+}
+
+/*
+ * The cheaper ordered read.  A counter that costs clearly more than the whole vDSO call, as where it
+ * traps and the kernel's clocksource is another, is not worth having.
+ */
+static enum vdsotime_nopage choose_order(struct vdsotime *t)
+{
+	uint64_t fence = cost_ticks(t, VDSOTIME_COUNTER_FENCE);
+	uint64_t rdtscp = cost_ticks(t, VDSOTIME_COUNTER_RDTSCP);
+	uint64_t best = rdtscp < fence ? rdtscp : fence;
+
+	t->order = rdtscp < fence ? VDSOTIME_COUNTER_RDTSCP : VDSOTIME_COUNTER_FENCE;
+	return best > cost_ticks(t, -1) * 2 ? VDSOTIME_NOPAGE_SLOW_COUNTER : VDSOTIME_NOPAGE_NONE;
+}
+
+/* One clock of the page between two of the vDSO's. */
+static enum vdsotime_nopage cross_check_once(
+	const struct vdsotime *t, const struct vdsotime_page *page, clockid_t id)
+{
+	struct vdsotime_instant instant;
+	int64_t before, after, now;
+	int64_t slack;
+
+	if (handle_read_vdso(t, id, &before) < 0)
+		return VDSOTIME_NOPAGE_SYSTEM;
+	if (vdsotime_page_read_ns(page, id, t->order, &now) != VDSOTIME_PAGE_READ ||
+		vdsotime_page_read_instant(page, t->order, &instant) != VDSOTIME_PAGE_READ)
+		return VDSOTIME_NOPAGE_STALE;
+	if (handle_read_vdso(t, id, &after) < 0)
+		return VDSOTIME_NOPAGE_SYSTEM;
+	slack = instant.tracking_ns < INT64_MAX / 4 ? (int64_t)instant.tracking_ns : INT64_MAX / 4;
+	/* differences, since a sum could overflow on a lying page */
+	if (__builtin_sub_overflow(now, before, &before) ||
+		__builtin_sub_overflow(after, now, &after) || before < -slack || after < -slack)
+		return VDSOTIME_NOPAGE_CROSS_CHECK;
+	return VDSOTIME_NOPAGE_NONE;
+}
+
+/*
+ * A step of the clock, or the end of a line, may fall into one bracket; so a bad one is tried again, a
+ * millisecond later each time, and only many in a row condemn the page.
+ */
+static enum vdsotime_nopage cross_check(
+	const struct vdsotime *t, const struct vdsotime_page *page, clockid_t id)
+{
+	enum vdsotime_nopage reason = VDSOTIME_NOPAGE_NONE;
+	int good = 0;
+
+	for (int i = 0; i < CROSS_CHECK_TRIES && good < CROSS_CHECK_READS; i++) {
+		reason = cross_check_once(t, page, id);
+		if (reason == VDSOTIME_NOPAGE_NONE) {
+			good++;
+			continue;
+		}
+		good = 0;
+		if (reason == VDSOTIME_NOPAGE_SYSTEM)
+			break;
+		const struct timespec pause = { .tv_nsec = 1000000 };
+		nanosleep(&pause, NULL);
+	}
+	return good == CROSS_CHECK_READS ? VDSOTIME_NOPAGE_NONE : reason;
+}
+
+/*
+ * Is this process in the writer's time namespace?  Where it cannot be told (no /proc, an old kernel on
+ * one side), the clocks themselves tell: a namespace that matters has other values of MONOTONIC.
+ */
+static bool same_time_namespace(const struct vdsotime *t, const struct vdsotime_page *page)
+{
+	const struct vdsotime_page_header *h = &page->header;
+	struct stat st;
+
+	if (h->time_namespace_inode && stat("/proc/self/ns/time", &st) == 0)
+		return st.st_ino == h->time_namespace_inode && st.st_dev == h->time_namespace_dev;
+	return cross_check(t, page, CLOCK_MONOTONIC) == VDSOTIME_NOPAGE_NONE &&
+	       cross_check(t, page, CLOCK_BOOTTIME) == VDSOTIME_NOPAGE_NONE;
+}
+
+static bool page_is_off(const struct vdsotime_page *page)
+{
+	struct vdsotime_line line;
+
+	return vdsotime_page_line(page, &line) && (line.meta & VDSOTIME_META_OFF);
+}
+
+/* All that lies between a mapped page of the right kind and the fast path. */
+static enum vdsotime_nopage trust(
+	struct vdsotime *t, const struct vdsotime_page *page, uint32_t *ret_clocks)
+{
+	uint32_t clocks = VDSOTIME_PAGE_CLOCKS;
+	enum vdsotime_nopage reason;
+
+	if (!counter_allowed())
+		return VDSOTIME_NOPAGE_COUNTER_TRAPS;
+	if (page_is_off(page))
+		return VDSOTIME_NOPAGE_OFF;
+	reason = choose_order(t);
+	if (reason == VDSOTIME_NOPAGE_NONE)
+		reason = cross_check(t, page, CLOCK_REALTIME);
+	if (reason != VDSOTIME_NOPAGE_NONE)
+		return reason;
+	if (same_time_namespace(t, page)) {
+		static const clockid_t others[] = { CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
+			CLOCK_BOOTTIME, CLOCK_TAI };
+
+		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+			reason = cross_check(t, page, others[i]);
+			if (reason != VDSOTIME_NOPAGE_NONE)
+				return reason;
+		}
+	} else {
+		clocks = 1u << CLOCK_REALTIME | 1u << CLOCK_TAI;
+		reason = VDSOTIME_NOPAGE_TIME_NAMESPACE;
+	}
+	*ret_clocks = clocks;
+	return reason;
+}
+
+/* A trusted page in t instead of the one that it has, or the reason why not, with t as it was. */
+static enum vdsotime_nopage attach_page(struct vdsotime *t)
+{
+	const struct vdsotime_page *page = NULL;
+	struct mapping_owner owner;
+	enum vdsotime_nopage reason;
+	uint32_t clocks = 0;
+	size_t bytes;
+	int fd;
+
+	reason = mapping_fetch(t->runtime_dir, &fd, &owner);
+	if (reason != VDSOTIME_NOPAGE_NONE)
+		return reason;
+	reason = mapping_open(fd, &owner, &page, &bytes);
+	close(fd);
+	if (reason == VDSOTIME_NOPAGE_NONE)
+		reason = mapping_check(page, bytes);
+	if (reason == VDSOTIME_NOPAGE_NONE)
+		reason = trust(t, page, &clocks);
+	if (clocks == 0) {
+		mapping_close(page);
+		return reason;
+	}
+	mapping_close(t->page);
+	t->page = page;
+	t->clocks = clocks;
+	return reason;
+}
+
+static const char *default_runtime_dir(void)
+{
+	const char *dir = secure_getenv("VDSOTIME_RUNTIME_DIR");
+
+	return dir && *dir ? dir : DEFAULT_RUNTIME_DIR;
+}
+
+int vdsotime_attach(struct vdsotime **ret, const char *runtime_dir, unsigned int flags)
+{
+	struct vdsotime_hints hints = vdsotime_hints_ehdr(getauxval(AT_SYSINFO_EHDR));
+	struct vdsotime *t;
+
+	if (flags & ~(unsigned int)VDSOTIME_FALLBACK)
+		return -EINVAL;
+	if (!runtime_dir)
+		runtime_dir = default_runtime_dir();
+	if (strlen(runtime_dir) >= HANDLE_DIR_BYTES)
+		return -ENAMETOOLONG;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	memcpy(t->runtime_dir, runtime_dir, strlen(runtime_dir) + 1);
+	vdsotime_vdso_resolve(&hints, &t->vdso);
+	t->nopage = attach_page(t);
+	if (t->clocks == 0 && !(flags & VDSOTIME_FALLBACK)) {
+		int error = nopage_errno[t->nopage];
+
+		vdsotime_detach(t);
+		return -error;
+	}
+	*ret = t;
+	return 0;
+}
+
+struct vdsotime *vdsotime_detach(struct vdsotime *t)
+{
+	if (t) {
+		mapping_close(t->page);
+		free(t);
+	}
+	return NULL;
+}
+
+int vdsotime_refresh(struct vdsotime *t)
+{
+	struct vdsotime_point point;
+	enum vdsotime_nopage reason;
+
+	if (handle_serves(t, CLOCK_REALTIME) &&
+		vdsotime_page_read(t->page, CLOCK_REALTIME, VDSOTIME_COUNTER_FENCE, &point) ==
+			VDSOTIME_PAGE_READ)
+		return 0;
+	reason = attach_page(t);
+	/* An old page that nobody renews is kept: it may be, and it still says what was read last. */
+	t->nopage = reason;
+	return -nopage_errno[reason];
+}

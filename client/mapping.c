@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/mapping.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "proto/wire/stamp.h"
+
+#define REPLY_TIMEOUT_S 1
+/* The kernel's SCM_MAX_FD: whatever a liar sends is received, so that it can be closed. */
+#define FDS_MAX 253
+
+static enum vdsotime_nopage reason_of(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+	case ECONNREFUSED:
+		return VDSOTIME_NOPAGE_NO_DAEMON;
+	case EACCES:
+	case EPERM:
+		return VDSOTIME_NOPAGE_PERMISSION;
+	case EAGAIN:
+	case EPROTOTYPE:
+	case ECONNRESET:
+	case EPIPE:
+		return VDSOTIME_NOPAGE_PROTOCOL;
+	default:
+		return VDSOTIME_NOPAGE_SYSTEM;
+	}
+}
+
+/* SO_PEERCRED names whoever called listen(): the daemon, or root's service manager for it. */
+static enum vdsotime_nopage check_listener(
+	int fd, const char *runtime_dir, struct mapping_owner *ret)
+{
+	struct ucred peer;
+	socklen_t peer_bytes = sizeof(peer);
+	struct stat directory;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) < 0 ||
+		stat(runtime_dir, &directory) < 0)
+		return VDSOTIME_NOPAGE_SYSTEM;
+	if (peer.uid != 0 && peer.uid != directory.st_uid)
+		return VDSOTIME_NOPAGE_PEER;
+	ret->listener = peer.uid;
+	ret->directory = directory.st_uid;
+	return VDSOTIME_NOPAGE_NONE;
+}
+
+/* Take the one descriptor out of a message; any other number of them is closed. */
+static enum vdsotime_nopage take_fd(struct msghdr *m, int *ret_fd)
+{
+	int fd = -1;
+	size_t count = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		for (size_t i = 0; i < n; i++) {
+			if (fd >= 0)
+				close(fd);
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			count++;
+		}
+	}
+	if (count == 1 && !(m->msg_flags & MSG_CTRUNC)) {
+		*ret_fd = fd;
+		return VDSOTIME_NOPAGE_NONE;
+	}
+	if (fd >= 0)
+		close(fd);
+	return VDSOTIME_NOPAGE_NO_FD;
+}
+
+static enum vdsotime_nopage judge_reply(
+	const struct stamp_request *requests, const struct stamp_record *records, size_t bytes)
+{
+	if (bytes < sizeof(*records) || records[0].op != STAMP_OP_HELLO)
+		return VDSOTIME_NOPAGE_PROTOCOL;
+	if (records[0].error == -EPROTONOSUPPORT)
+		return VDSOTIME_NOPAGE_VERSION;
+	if (!stamp_reply_check(requests, 2, records, bytes))
+		return VDSOTIME_NOPAGE_PROTOCOL;
+	if (records[0].error)
+		return VDSOTIME_NOPAGE_PROTOCOL;
+	if (records[1].error == -ENODATA)
+		return VDSOTIME_NOPAGE_OFF;
+	return records[1].error ? VDSOTIME_NOPAGE_PROTOCOL : VDSOTIME_NOPAGE_NONE;
+}
+
+/* One packet out, one in. */
+static enum vdsotime_nopage exchange(int fd, int *ret_fd)
+{
+	const struct stamp_request requests[2] = { stamp_hello(), stamp_attach() };
+	struct stamp_record records[3];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = records, .iov_len = sizeof(records) };
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	enum vdsotime_nopage reason, taken;
+	int page_fd = -1;
+	ssize_t n;
+
+	do
+		n = send(fd, requests, sizeof(requests), MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return reason_of(errno);
+	do
+		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? VDSOTIME_NOPAGE_STALE : reason_of(errno);
+	taken = take_fd(&m, &page_fd);
+	reason = judge_reply(requests, records, (size_t)n);
+	if (reason == VDSOTIME_NOPAGE_NONE)
+		reason = taken;
+	if (reason == VDSOTIME_NOPAGE_NONE)
+		*ret_fd = page_fd;
+	else if (page_fd >= 0)
+		close(page_fd);
+	return reason;
+}
+
+enum vdsotime_nopage mapping_fetch(
+	const char *runtime_dir, int *ret_fd, struct mapping_owner *ret_owner)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct timeval timeout = { .tv_sec = REPLY_TIMEOUT_S };
+	enum vdsotime_nopage reason;
+	int length, result, fd;
+
+	length = snprintf(
+		address.sun_path, sizeof(address.sun_path), "%s/" STAMP_SOCKET, runtime_dir);
+	if (length < 0 || (size_t)length >= sizeof(address.sun_path))
+		return VDSOTIME_NOPAGE_NO_DAEMON;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return VDSOTIME_NOPAGE_SYSTEM;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	do
+		result = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+	while (result < 0 && errno == EINTR);
+	if (result < 0) {
+		reason = errno == EAGAIN ? VDSOTIME_NOPAGE_STALE : reason_of(errno);
+	} else {
+		reason = check_listener(fd, runtime_dir, ret_owner);
+		if (reason == VDSOTIME_NOPAGE_NONE)
+			reason = exchange(fd, ret_fd);
+	}
+	close(fd);
+	return reason;
+}
+
+enum vdsotime_nopage mapping_open(int fd, const struct mapping_owner *owner,
+	const struct vdsotime_page **ret, size_t *ret_bytes)
+{
+	struct stat st;
+	int seals;
+	void *p;
+
+	if (fstat(fd, &st) < 0)
+		return VDSOTIME_NOPAGE_SYSTEM;
+	if (!S_ISREG(st.st_mode) ||
+		(st.st_uid != 0 && st.st_uid != owner->listener && st.st_uid != owner->directory))
+		return VDSOTIME_NOPAGE_FILE;
+	if (st.st_size < (off_t)sizeof(struct vdsotime_page_header))
+		return VDSOTIME_NOPAGE_SIZE;
+	/* Without this seal the file may shrink, and a read of the mapping be a SIGBUS. */
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || !(seals & F_SEAL_SHRINK))
+		return VDSOTIME_NOPAGE_SEALS;
+	/* A shorter file is mapped too, and touched no further than its header, to tell what it is. */
+	p = mmap(NULL, sizeof(struct vdsotime_page), PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return VDSOTIME_NOPAGE_SYSTEM;
+	*ret = p;
+	*ret_bytes = (size_t)st.st_size;
+	return VDSOTIME_NOPAGE_NONE;
+}
+
+/* "7b2f...-...": 32 hexadecimal digits, hyphens between.  1, or 0 when it cannot be read. */
+static int read_boot_id(uint8_t ret[static 16])
+{
+	char text[40];
+	unsigned int digits = 0;
+	ssize_t n;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	for (ssize_t i = 0; i < n && digits < 32; i++) {
+		static const char hex[] = "0123456789abcdef";
+		const char *at = text[i] ? strchr(hex, text[i]) : NULL;
+
+		if (!at)
+			continue;
+		ret[digits / 2] = (uint8_t)(ret[digits / 2] << 4 | (at - hex));
+		digits++;
+	}
+	return digits == 32;
+}
+
+enum vdsotime_nopage mapping_check(const struct vdsotime_page *page, size_t bytes)
+{
+	struct vdsotime_page_reader self = { .counter_kind = VDSOTIME_COUNTER_HERE };
+
+	/* Without /proc one cannot tell; a page that came over a live socket is of this boot. */
+	if (!read_boot_id(self.boot_id))
+		memcpy(self.boot_id, page->header.boot_id, sizeof(self.boot_id));
+	switch (vdsotime_page_check(page, bytes, &self)) {
+	case VDSOTIME_PAGE_OK:
+		return VDSOTIME_NOPAGE_NONE;
+	case VDSOTIME_PAGE_BAD_MAGIC:
+		return VDSOTIME_NOPAGE_MAGIC;
+	case VDSOTIME_PAGE_BAD_VERSION:
+		return VDSOTIME_NOPAGE_VERSION;
+	case VDSOTIME_PAGE_BAD_BOOT_ID:
+		return VDSOTIME_NOPAGE_BOOT_ID;
+	case VDSOTIME_PAGE_BAD_COUNTER:
+		return page->header.counter_kind == VDSOTIME_COUNTER_NONE ? VDSOTIME_NOPAGE_OFF
+									  : VDSOTIME_NOPAGE_COUNTER;
+	case VDSOTIME_PAGE_BAD_SIZE:
+	default:
+		return VDSOTIME_NOPAGE_SIZE;
+	}
+}
+
+const struct vdsotime_page *mapping_close(const struct vdsotime_page *page)
+{
+	if (page)
+		munmap((void *)(uintptr_t)page, sizeof(*page));
+	return NULL;
+}
