@@ -11,17 +11,17 @@
 #define EVENT_HISTORY 32
 
 /* X(name in C, name on the wire and in the journal, sentence) */
-#define EVENT_LIST(X)                                                                              \
-	X(EVENT_CLOCK_SET, "clockSet", "REALTIME was set")                                         \
-	X(EVENT_TAI_CHANGED, "taiChanged", "the TAI offset was changed")                           \
-	X(EVENT_SUSPENDED, "suspended", "the machine was suspended")                               \
-	X(EVENT_JUMPED, "jumped", "MONOTONIC and the counter parted")                              \
-	X(EVENT_RATE_CHANGED, "rateChanged", "the rate of the kernel's clocks was changed")        \
-	X(EVENT_CLOCKSOURCE_CHANGED, "clocksourceChanged", "the kernel changed its clocksource")   \
-	X(EVENT_COUNTER_BACKWARDS, "counterBackwards", "the counter ran backwards")                \
-	X(EVENT_PAGE_ON, "pageOn", "readers may use the page")                                     \
-	X(EVENT_PAGE_OFF, "pageOff", "readers were sent to the vDSO")                              \
-	X(EVENT_PUBLISHED_LATE, "publishedLate", "the daemon was held up while publishing")        \
+#define EVENT_LIST(X) \
+	X(EVENT_CLOCK_SET, "clockSet", "REALTIME was set") \
+	X(EVENT_TAI_CHANGED, "taiChanged", "the TAI offset was changed") \
+	X(EVENT_SUSPENDED, "suspended", "the machine was suspended") \
+	X(EVENT_JUMPED, "jumped", "MONOTONIC and the counter parted") \
+	X(EVENT_RATE_CHANGED, "rateChanged", "the rate of the kernel's clocks was changed") \
+	X(EVENT_CLOCKSOURCE_CHANGED, "clocksourceChanged", "the kernel changed its clocksource") \
+	X(EVENT_COUNTER_BACKWARDS, "counterBackwards", "the counter ran backwards") \
+	X(EVENT_PAGE_ON, "pageOn", "readers may use the page") \
+	X(EVENT_PAGE_OFF, "pageOff", "readers were sent to the vDSO") \
+	X(EVENT_PUBLISHED_LATE, "publishedLate", "the daemon was held up while publishing") \
 	X(EVENT_SYNC_CHANGED, "syncChanged", "the synchronisation of the clock changed")
 
 #define EVENT_ENUM(name, wire, text) name,
@@ -30,10 +30,10 @@ enum event_kind { EVENT_LIST(EVENT_ENUM) EVENT_KINDS };
 
 struct event {
 	enum event_kind kind;
-	int64_t realtime_ns;  /* when it was found */
+	int64_t realtime_ns; /* when it was found */
 	int64_t monotonic_ns; /* the same instant */
-	int64_t amount;	      /* ns for steps and jumps, ppb for rates, else 0 */
-	uint64_t epoch;	      /* in force after it */
+	int64_t amount; /* ns for steps and jumps, ppb for rates, else 0 */
+	uint64_t epoch; /* in force after it */
 };
 
 /* The newest EVENT_HISTORY events; event number n (from 0) is ring[n % EVENT_HISTORY]. */

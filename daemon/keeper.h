@@ -24,11 +24,11 @@ struct os;
 
 /* What the operator may set; filled by the configuration. */
 struct keeper_options {
-	uint64_t period_ns;	 /* publishing period at rest: 10 ms to 1 s; 100 ms */
+	uint64_t period_ns; /* publishing period at rest: 10 ms to 1 s; 100 ms */
 	uint64_t fast_period_ns; /* while the rate moves: 1 ms to period_ns; 10 ms */
-	uint64_t max_drift_ppb;	 /* growth of the claimed bound between the claims: 50000 */
-	uint64_t max_slew_ppb;	 /* largest rate change that may come unseen: 100000000 */
-	uint32_t counter;	 /* enum keeper_counter_policy */
+	uint64_t max_drift_ppb; /* growth of the claimed bound between the claims: 50000 */
+	uint64_t max_slew_ppb; /* largest rate change that may come unseen: 100000000 */
+	uint32_t counter; /* enum keeper_counter_policy */
 };
 
 enum keeper_counter_policy { KEEPER_COUNTER_AUTO, KEEPER_COUNTER_TRUST, KEEPER_COUNTER_OFF };
@@ -45,44 +45,44 @@ struct keeper_status {
 	/* the counter and the kernel's clocksource */
 	const char *counter_name; /* "tsc", "cntvct", "time"; "none" */
 	bool counter_usable;
-	const char *counter_reason;	/* why (not), a sentence */
-	uint64_t counter_hz;		/* 0: none */
-	bool counter_exact;		/* the kernel's own mult and shift for it are known */
-	char clocksource[32];		/* as sysfs has it; "" when it cannot be read */
-	char clocksources[128];		/* those available, separated by blanks */
-	bool vdso_fast;			/* a vDSO clock_gettime costs clearly less than a system call */
-	uint32_t vdso_cost_ns;		/* measured at start */
+	const char *counter_reason; /* why (not), a sentence */
+	uint64_t counter_hz; /* 0: none */
+	bool counter_exact; /* the kernel's own mult and shift for it are known */
+	char clocksource[32]; /* as sysfs has it; "" when it cannot be read */
+	char clocksources[128]; /* those available, separated by blanks */
+	bool vdso_fast; /* a vDSO clock_gettime costs clearly less than a system call */
+	uint32_t vdso_cost_ns; /* measured at start */
 	uint32_t syscall_cost_ns;
 
 	/* the page */
-	bool page_on;			/* readers may use it */
-	bool page_restored;		/* taken over from an earlier life of the daemon */
-	bool page_kept;			/* the service manager keeps it over a restart */
+	bool page_on; /* readers may use it */
+	bool page_restored; /* taken over from an earlier life of the daemon */
+	bool page_kept; /* the service manager keeps it over a restart */
 	uint64_t page_size_bytes;
 	uint64_t generation;
 	uint64_t epoch;
-	int64_t age_ns;			/* since the last publication; -1: none yet */
-	uint64_t period_ns;		/* in force: at rest or fast */
-	uint64_t window_ns;		/* readers leave the page this long after a publication */
+	int64_t age_ns; /* since the last publication; -1: none yet */
+	uint64_t period_ns; /* in force: at rest or fast */
+	uint64_t window_ns; /* readers leave the page this long after a publication */
 
 	/* how well it follows the kernel's clocks */
 	bool tracking_known;
-	int64_t residual_ns;		/* page - kernel at the last sample */
-	uint64_t residual_rms_ps;	/* over the last few minutes, in ps */
-	uint64_t residual_max_ns;	/* largest since start or the last disturbance */
-	uint64_t tracking_ns;		/* published bound, now */
+	int64_t residual_ns; /* page - kernel at the last sample */
+	uint64_t residual_rms_ps; /* over the last few minutes, in ps */
+	uint64_t residual_max_ns; /* largest since start or the last disturbance */
+	uint64_t tracking_ns; /* published bound, now */
 	uint64_t samples;
-	uint64_t late_publications;	/* epoch bumped since the writer was held up half-way */
+	uint64_t late_publications; /* epoch bumped since the writer was held up half-way */
 
 	/* the kernel's clock against UTC */
-	uint32_t sync;			/* enum keeper_sync */
-	uint64_t error_ns;		/* claimed bound now; UINT64_MAX: none */
-	uint64_t maxerror_ns;		/* the kernel's own words */
+	uint32_t sync; /* enum keeper_sync */
+	uint64_t error_ns; /* claimed bound now; UINT64_MAX: none */
+	uint64_t maxerror_ns; /* the kernel's own words */
 	uint64_t esterror_ns;
 	int64_t frequency_ppb;
-	uint32_t timex_status;		/* STA_* */
-	uint32_t leap;			/* enum vdsotime_leap of the page */
-	int32_t tai_offset_s;		/* 0: not known */
+	uint32_t timex_status; /* STA_* */
+	uint32_t leap; /* enum vdsotime_leap of the page */
+	int32_t tai_offset_s; /* 0: not known */
 };
 
 /*
@@ -128,8 +128,7 @@ uint64_t keeper_tick(struct keeper *k);
 uint64_t keeper_interrupt(struct keeper *k);
 
 /* Called for each disturbance as it is found, after it is on the page.  One receiver. */
-void keeper_on_event(
-	struct keeper *k, void (*call)(void *data, const struct event *e), void *data);
+void keeper_on_event(struct keeper *k, void (*call)(void *data, const struct event *e), void *data);
 
 /* The read-write descriptor of the page for the service manager's store; the keeper's own. */
 int keeper_page_store_fd(const struct keeper *k);

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <vdsotime/counter.h>
@@ -226,6 +227,17 @@ static int cpu_online_count(void *ctx, uint32_t *ret)
 	return 0;
 }
 
+static void sleep_ns(void *ctx, uint64_t ns)
+{
+	const struct timespec pause = {
+		.tv_sec = (time_t)(ns / 1000000000),
+		.tv_nsec = (long)(ns % 1000000000),
+	};
+
+	(void)ctx;
+	nanosleep(&pause, NULL);
+}
+
 void os_host_init(struct os *os, const struct vdsotime_vdso *vdso)
 {
 	/* The table's ctx is writable for the sake of tests; here nothing writes through it. */
@@ -245,5 +257,6 @@ void os_host_init(struct os *os, const struct vdsotime_vdso *vdso)
 		.boot_id = boot_id,
 		.time_namespace = time_namespace,
 		.cpu_online_count = cpu_online_count,
+		.sleep_ns = sleep_ns,
 	};
 }

@@ -61,6 +61,9 @@ struct os {
 	int (*time_namespace)(void *ctx, uint64_t *ret_dev, uint64_t *ret_ino);
 	/* CPUs online, 1 at least. */
 	int (*cpu_online_count)(void *ctx, uint32_t *ret);
+
+	/* Let at least so much time pass; less when a signal came.  Only at start-up. */
+	void (*sleep_ns)(void *ctx, uint64_t ns);
 };
 
 /* The host's own table.  vdso is borrowed and must outlive it. */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The discipline: samples in, the page's next line out.
+ *
+ * Two straight lines are kept for each of MONOTONIC and MONOTONIC_RAW.  The model is where the kernel's
+ * clock is believed to be: its slope is fed forward (raw rate of the counter, times what adjtimex says of
+ * frequency and tick), its phase follows the samples through a filter.  The page's line is what readers
+ * have: it goes on from where the last one was, and is aimed to meet the model at the next publication.  So
+ * readers see no step, and any error is slewed away within one period.
+ *
+ * New parameters never give an earlier time than the old ones while both may be in use.  The two lines of
+ * a page change one after the other, so that is not one instant but a span, from `now` to `until`: a line
+ * that is steeper than the old is made to meet it at the span's start, one that is flatter at its end.
+ *
+ * Pure: no clock, no system call.  What a reader would get wrong: the page follows the kernel's clocks with
+ * all their faults.  What those clocks are worth against UTC is sync.h's.
+ */
+#ifndef VDSOTIMED_DISCIPLINE_H
+#define VDSOTIMED_DISCIPLINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vdsotime/page.h>
+
+#include "daemon/rate.h"
+#include "daemon/sampler.h"
+
+/* Where a kernel clock is believed to be: ns + fraction at ticks, and on from there at slope. */
+struct discipline_model {
+	uint64_t counter_ticks;
+	int64_t ns;
+	double fraction_ns; /* [0, 1) */
+	double slope; /* ns per tick */
+};
+
+struct discipline {
+	struct rate rate;
+	bool has_model;
+	struct discipline_model monotonic;
+	struct discipline_model raw;
+	struct sample last;
+	double factor; /* of MONOTONIC's rate over RAW's as adjtimex has it */
+	double extra; /* what samples say beside it (adjtime(), PLL slews): relative */
+	unsigned int moving; /* samples still to be taken at the fast period */
+	double residual_ns; /* model's error at the last sample, before it was used */
+	double noise_ns; /* what a bracket may mislead by */
+};
+
+/* What one sample showed. */
+struct discipline_news {
+	bool jumped; /* MONOTONIC is not where its rate can have brought it */
+	int64_t jump_ns; /* kernel - model */
+	bool rate_changed; /* adjtimex tells another frequency or tick */
+	int64_t rate_change_ppb;
+};
+
+/* How a line is to be made. */
+struct discipline_order {
+	uint64_t now_ticks; /* no reader uses the new line before this */
+	uint64_t until_ticks; /* none uses the old one after this */
+	uint64_t target_ticks; /* the next publication: meet the model there */
+	const struct vdsotime_line *old; /* in force; NULL: start anew */
+	const struct vdsotime_line *expired; /* the last that was, without one in force; or NULL */
+	uint32_t window_log2;
+	uint64_t max_slew_ppb;
+};
+
+void discipline_init(struct discipline *d, const struct rate_registration *registration);
+
+/* True once the rate is known well enough to make a line. */
+bool discipline_ready(const struct discipline *d);
+
+/* Take a sample into account. */
+void discipline_add(struct discipline *d, const struct sample *s, struct discipline_news *ret);
+
+/* The clocks were disturbed: the next sample starts the models anew; the rate is kept. */
+void discipline_restart(struct discipline *d);
+
+/* True while the rate moves: sample and publish at the fast period. */
+bool discipline_is_moving(const struct discipline *d);
+
+/*
+ * The words of the next line: counter, mult, monotonic, raw mult, raw, tracking and its growth; offsets,
+ * TAI, generation, epoch, error and flags are the caller's.  meta gets the window.
+ */
+void discipline_line(const struct discipline *d, const struct discipline_order *order,
+	struct vdsotime_line *ret);
+
+/* The model's MONOTONIC at a counter value, ns. */
+int64_t discipline_monotonic_ns(const struct discipline *d, uint64_t counter_ticks);
+
+/* A line's MONOTONIC at a counter value less the sample's, in ns: how well the page followed. */
+double discipline_page_error_ns(const struct vdsotime_line *line, const struct sample_point *p);
+
+#endif
