@@ -70,6 +70,14 @@ static int64_t time_batch_ns(struct bench *bench, const struct row *row)
 	return now_ns() - start_ns;
 }
 
+/* Has vdsotime_interval() a bound to give, or is it timed finding out that there is none? */
+static bool has_bound(const struct bench *bench)
+{
+	struct vdsotime_interval interval;
+
+	return vdsotime_interval(bench->world.client, &interval) == 0;
+}
+
 /* So many calls that a batch takes batch_ns. */
 static void set_calls(struct bench *bench, struct row *row)
 {
@@ -199,6 +207,9 @@ static void print_text(const struct ctl *ctl, const struct bench *bench)
 		return;
 	fputs("\nNanoseconds per call, over batches; x: times clock_gettime of libc in this run.\n",
 		ctl->out);
+	if (!has_bound(bench))
+		fputs("vdsotime_interval has no bound to give now: what it costs to find that out.\n",
+			ctl->out);
 	for (size_t i = 0; i < bench->n_rows; i++) {
 		const struct row *row = &bench->rows[i];
 
@@ -243,6 +254,7 @@ static void print_json(const struct ctl *ctl, const struct bench *bench)
 	value_add_uint(all, "rounds", bench->rounds);
 	value_add_int(all, "batchNSec", bench->batch_ns);
 	value_add_string(all, "reference", SUBJECT_REFERENCE);
+	value_add_bool(all, "intervalHasBound", has_bound(bench));
 	for (size_t i = 0; i < bench->n_rows; i++)
 		value_append(results, row_value(bench, &bench->rows[i]));
 	value_add(all, "results", results);

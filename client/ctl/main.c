@@ -2,6 +2,7 @@
 /*
  * vdsotimectl: wiring.  Parse, run the verb, and see that its result has been written.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,13 +19,30 @@ static struct args_env environment(void)
 	};
 }
 
+/*
+ * Where the caller has closed one of the three, the next file opened here would take its place, and be written
+ * to.  What stands in cannot be written, so that a lost result is still told.
+ */
+static int hold_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* The lowest free number is fd, as those below are taken. */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			return -1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct args_env env = environment();
 	struct ctl ctl = { .out = stdout, .err = stderr };
 	struct args args;
-	int status = args_parse(&ctl, &env, argc, argv, &args);
+	int status;
 
+	if (hold_standard_descriptors() < 0)
+		return CTL_FAILURE;
+	status = args_parse(&ctl, &env, argc, argv, &args);
 	if (status != CTL_OK)
 		return status;
 	if (args.version)
@@ -33,7 +51,5 @@ int main(int argc, char **argv)
 		status = args.verb->run(&ctl, args.argc, args.argv);
 	else
 		status = verb_help(&ctl, 0, args.argv);
-	if (ctl_flush(&ctl) != CTL_OK && status == CTL_OK)
-		status = CTL_FAILURE;
-	return status;
+	return ctl_flush(&ctl) == CTL_OK ? status : CTL_FAILURE;
 }
