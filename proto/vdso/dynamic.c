@@ -111,8 +111,9 @@ static void read_dynamic(const struct vdsotime_image *image, struct dynamic *ret
 /* The table ends in NUL, so that every name in it ends. */
 static int check_strings(struct vdsotime_image *image, const struct dynamic *dynamic)
 {
-	if (dynamic->strings_bytes == 0 || !locate_table(image, dynamic->strings,
-						   dynamic->strings_bytes, &image->strings_offset))
+	if (!dynamic->has_strings || dynamic->strings_bytes == 0 ||
+		!locate_table(
+			image, dynamic->strings, dynamic->strings_bytes, &image->strings_offset))
 		return -VDSOTIME_REASON_STRINGS;
 	image->strings_bytes = (uint32_t)dynamic->strings_bytes;
 	if (image->data[image->strings_offset + image->strings_bytes - 1] != 0)
