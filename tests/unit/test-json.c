@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* What passes the gate before json-c, and that json-c reads the same in it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "daemon/json.h"
+
+struct json_case {
+	const char *text;
+	size_t bytes; /* 0: up to the NUL */
+	enum json_verdict verdict;
+};
+
+#define BYTES(text) text, sizeof(text) - 1
+
+static const struct json_case cases[] = {
+	{ "{}", 0, JSON_PROPER },
+	{ " \t\r\n{ \n} ", 0, JSON_PROPER },
+	{ "{\"a\":1}", 0, JSON_PROPER },
+	{ "{\"a\":[],\"b\":{},\"c\":[1,2,{\"a\":null}],\"d\":true,\"e\":false}", 0, JSON_PROPER },
+	{ "{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\uD83D\\ude00\"}", 0, JSON_PROPER },
+	{ "{\"\":\"\"}", 0, JSON_PROPER },
+	{ "{\"a\":\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf \xee\x80\x80\"}", 0,
+		JSON_PROPER },
+	{ "{\"a\":-0,\"b\":0,\"c\":-1}", 0, JSON_PROPER },
+	{ "{\"a\":9223372036854775807,\"b\":-9223372036854775808}", 0, JSON_PROPER },
+	{ "{\"a\":1.5,\"b\":-0.25e-3,\"c\":1E+2,\"d\":1e275}", 0, JSON_PROPER },
+	/* the same key in different objects */
+	{ "{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":1}}", 0, JSON_PROPER },
+	{ "{\"a\":{\"b\":1},\"b\":1}", 0, JSON_PROPER },
+
+	{ "", 0, JSON_SYNTAX },
+	{ " ", 0, JSON_SYNTAX },
+	{ "1", 0, JSON_SYNTAX },
+	{ "null", 0, JSON_SYNTAX },
+	{ "[]", 0, JSON_SYNTAX },
+	{ "\"a\"", 0, JSON_SYNTAX },
+	{ "{", 0, JSON_SYNTAX },
+	{ "{}}", 0, JSON_SYNTAX },
+	{ "{} x", 0, JSON_SYNTAX },
+	{ "{}{}", 0, JSON_SYNTAX },
+	{ "{\"a\"}", 0, JSON_SYNTAX },
+	{ "{\"a\":}", 0, JSON_SYNTAX },
+	{ "{\"a\":1,}", 0, JSON_SYNTAX },
+	{ "{,}", 0, JSON_SYNTAX },
+	{ "{\"a\":1 \"b\":2}", 0, JSON_SYNTAX },
+	{ "{\"a\":[1,]}", 0, JSON_SYNTAX },
+	{ "{\"a\":[,1]}", 0, JSON_SYNTAX },
+	{ "{\"a\":[1 2]}", 0, JSON_SYNTAX },
+	{ "{\"a\":[}", 0, JSON_SYNTAX },
+	{ "{\"a\":[1}", 0, JSON_SYNTAX },
+	{ "{'a':1}", 0, JSON_SYNTAX },
+	{ "{\"a\":'b'}", 0, JSON_SYNTAX },
+	{ "{a:1}", 0, JSON_SYNTAX },
+	{ "{1:1}", 0, JSON_SYNTAX },
+	{ "{\"a\":NaN}", 0, JSON_SYNTAX },
+	{ "{\"a\":nan}", 0, JSON_SYNTAX },
+	{ "{\"a\":Infinity}", 0, JSON_SYNTAX },
+	{ "{\"a\":-Infinity}", 0, JSON_SYNTAX },
+	{ "{\"a\":tru}", 0, JSON_SYNTAX },
+	{ "{\"a\":True}", 0, JSON_SYNTAX },
+	{ "{\"a\":truex}", 0, JSON_SYNTAX },
+	{ "{\"a\":nul", 0, JSON_SYNTAX },
+	{ "{\"a\":01}", 0, JSON_SYNTAX },
+	{ "{\"a\":-01}", 0, JSON_SYNTAX },
+	{ "{\"a\":+1}", 0, JSON_SYNTAX },
+	{ "{\"a\":-}", 0, JSON_SYNTAX },
+	{ "{\"a\":.5}", 0, JSON_SYNTAX },
+	{ "{\"a\":1.}", 0, JSON_SYNTAX },
+	{ "{\"a\":1.e1}", 0, JSON_SYNTAX },
+	{ "{\"a\":1e}", 0, JSON_SYNTAX },
+	{ "{\"a\":1e+}", 0, JSON_SYNTAX },
+	{ "{\"a\":0x10}", 0, JSON_SYNTAX },
+	{ "{\"a\":1/*c*/}", 0, JSON_SYNTAX },
+	{ "{\"a\":\"b}", 0, JSON_SYNTAX },
+	{ "{\"a\":\"\\x\"}", 0, JSON_SYNTAX },
+	{ "{\"a\":\"\\u00\"}", 0, JSON_SYNTAX },
+	{ "{\"a\":\"\\u00g0\"}", 0, JSON_SYNTAX },
+	{ BYTES("{\"a\":\"\\\0\"}"), JSON_SYNTAX },
+	{ BYTES("{}\0"), JSON_SYNTAX },
+	{ BYTES("{\0}"), JSON_SYNTAX },
+	{ "\xef\xbb\xbf{}", 0, JSON_SYNTAX },
+	{ "{\"a\":1}\x0b", 0, JSON_SYNTAX },
+
+	{ "{\"a\":\"\n\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\x1f\"}", 0, JSON_ENCODING },
+	{ BYTES("{\"a\":\"x\0y\"}"), JSON_ENCODING },
+	{ BYTES("{\"a\0b\":1}"), JSON_ENCODING },
+	{ "{\"a\":\"\\u0000\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\\ud800\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\\ud800x\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\\ud800\\u0041\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\\udc00\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\x80\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xc0\x80\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xc1\xbf\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xe0\x9f\xbf\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xed\xa0\x80\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xf0\x8f\xbf\xbf\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xf4\x90\x80\x80\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xf5\x80\x80\x80\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xe2\x82\"}", 0, JSON_ENCODING },
+	{ "{\"a\":\"\xc3", 0, JSON_ENCODING },
+	{ "{\"\xff\":1}", 0, JSON_ENCODING },
+
+	{ "{\"a\":9223372036854775808}", 0, JSON_NUMBER },
+	{ "{\"a\":-9223372036854775809}", 0, JSON_NUMBER },
+	{ "{\"a\":18446744073709551616}", 0, JSON_NUMBER },
+	{ "{\"a\":99999999999999999999999999}", 0, JSON_NUMBER },
+	{ "{\"a\":1e276}", 0, JSON_NUMBER },
+	{ "{\"a\":1e-9999999999999999}", 0, JSON_NUMBER },
+	{ "{\"a\":1.00000000000000000000000000000001}", 0, JSON_NUMBER },
+
+	{ "{\"a\":1,\"a\":1}", 0, JSON_KEY },
+	{ "{\"a\":1,\"b\":{\"x\":1},\"a\":1}", 0, JSON_KEY },
+	{ "{\"\":1,\"\":1}", 0, JSON_KEY },
+	{ "{\"\\u0061\":1}", 0, JSON_KEY },
+	{ "{\"a\\u0000b\":1}", 0, JSON_KEY },
+	{ "{\"a\\n\":1}", 0, JSON_KEY },
+};
+
+static void test_every_text_gets_its_verdict(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct json_case *c = &cases[i];
+		size_t bytes = c->bytes > 0 ? c->bytes : strlen(c->text);
+		char *copy = malloc(bytes + 1); /* of the exact size, for the sanitiser */
+
+		memcpy(copy, c->text, bytes);
+		copy = realloc(copy, bytes > 0 ? bytes : 1);
+		if (json_check(copy, bytes) != c->verdict)
+			fail_msg("%s: %u, not %u", c->text, json_check(copy, bytes), c->verdict);
+		free(copy);
+	}
+}
+
+static void nest(char *text, size_t depth, const char *open, const char *close)
+{
+	*text = '\0';
+	strcat(text, "{\"a\":");
+	for (size_t i = 1; i < depth; i++)
+		strcat(text, open);
+	strcat(text, "1");
+	for (size_t i = 1; i < depth; i++)
+		strcat(text, close);
+	strcat(text, "}");
+}
+
+static void test_depth_is_bounded(void **state)
+{
+	char text[65536];
+
+	(void)state;
+	nest(text, JSON_DEPTH_MAX, "[", "]");
+	assert_int_equal(json_check(text, strlen(text)), JSON_PROPER);
+	nest(text, JSON_DEPTH_MAX + 1, "[", "]");
+	assert_int_equal(json_check(text, strlen(text)), JSON_LIMIT);
+	nest(text, JSON_DEPTH_MAX, "{\"a\":", "}");
+	assert_int_equal(json_check(text, strlen(text)), JSON_PROPER);
+	nest(text, JSON_DEPTH_MAX + 1, "{\"a\":", "}");
+	assert_int_equal(json_check(text, strlen(text)), JSON_LIMIT);
+	memset(text, '[', sizeof(text));
+	memcpy(text, "{\"a\":", 5);
+	assert_int_equal(json_check(text, sizeof(text)), JSON_LIMIT);
+}
+
+static void test_number_of_values_is_bounded(void **state)
+{
+	char text[4096] = "{\"a\":[";
+
+	(void)state;
+	for (int i = 0; i < JSON_VALUES_MAX - 2; i++)
+		strcat(text, i == 0 ? "0" : ",0");
+	strcat(text, "]}");
+	assert_int_equal(json_check(text, strlen(text)), JSON_PROPER);
+	strcpy(text + strlen(text) - 2, ",0]}");
+	assert_int_equal(json_check(text, strlen(text)), JSON_LIMIT);
+}
+
+/* What passes is what json-c, asked to be strict, reads; and cutting a proper text anywhere refuses it. */
+static void test_what_passes_json_c_reads_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+		size_t bytes = strlen(cases[i].text);
+		struct json_object *object;
+
+		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+		object = json_tokener_parse_ex(tokener, cases[i].text, (int)bytes);
+		if (cases[i].verdict == JSON_PROPER)
+			assert_non_null(object);
+		json_object_put(object);
+		json_tokener_free(tokener);
+		if (cases[i].verdict != JSON_PROPER)
+			continue;
+		while (bytes > 0 && strchr(" \n\t\r", cases[i].text[bytes - 1]) != NULL)
+			bytes--;
+		for (size_t cut = 0; cut < bytes; cut++)
+			assert_int_not_equal(json_check(cases[i].text, cut), JSON_PROPER);
+	}
+}
+
+static void test_text_for_replies_is_told_from_bytes(void **state)
+{
+	(void)state;
+	assert_true(json_is_text("", 0));
+	assert_true(json_is_text("/run/\xc3\xa4", 7));
+	assert_false(json_is_text("/run/\xe4", 6));
+	assert_false(json_is_text("a\nb", 3));
+	assert_false(json_is_text("a\0b", 3));
+	assert_false(json_is_text("\x7f", 1));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_text_gets_its_verdict),
+		cmocka_unit_test(test_depth_is_bounded),
+		cmocka_unit_test(test_number_of_values_is_bounded),
+		cmocka_unit_test(test_what_passes_json_c_reads_whole),
+		cmocka_unit_test(test_text_for_replies_is_told_from_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

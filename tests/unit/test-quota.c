@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/quota.h"
+
+static const struct quota_limits limits = {
+	.peers_max = 16,
+	.peers_reserved = 4,
+	.peers_per_user_max = 6,
+	.subscriptions_per_user_max = 2,
+	.privileged_uid = 500,
+};
+
+static int setup(void **state)
+{
+	struct quota *q = calloc(1, sizeof(*q));
+
+	assert_int_equal(quota_init(q, &limits), 0);
+	*state = q;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct quota *q = *state;
+
+	quota_deinit(q);
+	quota_deinit(q);
+	free(q);
+	return 0;
+}
+
+static void test_user_is_held_to_its_share(void **state)
+{
+	struct quota *q = *state;
+	struct quota_user *users[6];
+	struct quota_user *other;
+
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(quota_charge_peer(q, 1000, &users[i]), 0);
+	assert_int_equal(quota_charge_peer(q, 1000, &other), -EDQUOT);
+	assert_int_equal(quota_charge_peer(q, 1001, &other), 0);
+	assert_int_equal(q->users, 2);
+	quota_release_peer(q, users[5]);
+	assert_int_equal(quota_charge_peer(q, 1000, &users[5]), 0);
+	for (int i = 0; i < 6; i++)
+		quota_release_peer(q, users[i]);
+	quota_release_peer(q, other);
+	assert_int_equal(quota_charges(q), 0);
+	assert_int_equal(q->users, 0);
+}
+
+static void test_reserve_is_for_the_privileged(void **state)
+{
+	struct quota *q = *state;
+	struct quota_user *users[16];
+	struct quota_user *none = NULL;
+
+	for (uint32_t i = 0; i < 12; i++)
+		assert_int_equal(quota_charge_peer(q, 1000 + i, &users[i]), 0);
+	assert_int_equal(quota_charge_peer(q, 2000, &none), -EUSERS);
+	assert_int_equal(quota_charge_peer(q, 0, &users[12]), 0);
+	assert_int_equal(quota_charge_peer(q, 500, &users[13]), 0);
+	assert_int_equal(quota_charge_peer(q, 0, &users[14]), 0);
+	assert_int_equal(quota_charge_peer(q, 0, &users[15]), 0);
+	assert_int_equal(quota_charge_peer(q, 0, &none), -EUSERS);
+	assert_null(none);
+	for (int i = 0; i < 16; i++)
+		quota_release_peer(q, users[i]);
+	assert_int_equal(quota_charges(q), 0);
+}
+
+static void test_privileged_have_no_share(void **state)
+{
+	struct quota *q = *state;
+	struct quota_user *user = NULL;
+
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(quota_charge_peer(q, 500, &user), 0);
+	assert_int_equal(user->peers, 12);
+	assert_true(quota_privileged(q, 0));
+	assert_true(quota_privileged(q, 500));
+	assert_false(quota_privileged(q, 65534));
+	for (int i = 0; i < 12; i++)
+		quota_release_peer(q, user);
+}
+
+static void test_subscriptions_are_counted_apart(void **state)
+{
+	struct quota *q = *state;
+	struct quota_user *user;
+
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	assert_int_equal(quota_charge_subscription(q, user), 0);
+	assert_int_equal(quota_charge_subscription(q, user), 0);
+	assert_int_equal(quota_charge_subscription(q, user), -EDQUOT);
+	assert_int_equal(quota_charges(q), 3);
+	quota_release_subscription(q, user);
+	quota_release_subscription(q, user);
+	quota_release_peer(q, user);
+	assert_int_equal(quota_charges(q), 0);
+}
+
+static void test_new_limits_leave_the_size_as_it_was(void **state)
+{
+	struct quota *q = *state;
+	struct quota_limits more = limits;
+	struct quota_user *user;
+
+	more.peers_max = 1000;
+	more.peers_reserved = 1000;
+	more.peers_per_user_max = 1;
+	quota_configure(q, &more);
+	assert_int_equal(q->limits.peers_max, 16);
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	quota_release_peer(q, user);
+	more.peers_reserved = 0;
+	quota_configure(q, &more);
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	assert_int_equal(quota_charge_peer(q, 7, &user), -EDQUOT);
+	quota_release_peer(q, user);
+}
+
+static void test_senseless_limits_are_refused(void **state)
+{
+	struct quota_limits bad = limits;
+	struct quota q;
+
+	(void)state;
+	bad.peers_reserved = bad.peers_max;
+	assert_int_equal(quota_init(&q, &bad), -EINVAL);
+	bad.peers_max = bad.peers_reserved = 0;
+	assert_int_equal(quota_init(&q, &bad), -EINVAL);
+}
+
+/* Against a model: an array of counts. */
+static void test_random_charges_come_out_even(void **state)
+{
+	struct quota *q = *state;
+	unsigned int seed = 20260;
+	uint32_t held[8] = { 0 };
+	struct quota_user *users[8] = { 0 };
+	uint32_t total = 0;
+
+	print_message("seed %u\n", seed);
+	for (int step = 0; step < 20000; step++) {
+		uint32_t uid = (uint32_t)(rand_r(&seed) % 8);
+
+		if (rand_r(&seed) % 2 == 0) {
+			int expected = total >= (uid == 0 ? 16U : 12U) ? -EUSERS
+				       : uid != 0 && held[uid] >= 6    ? -EDQUOT
+								       : 0;
+
+			assert_int_equal(quota_charge_peer(q, uid, &users[uid]), expected);
+			held[uid] += expected == 0;
+			total += expected == 0;
+		} else if (held[uid] > 0) {
+			quota_release_peer(q, users[uid]);
+			held[uid]--;
+			total--;
+		}
+		assert_int_equal(quota_charges(q), total);
+	}
+	for (uint32_t uid = 0; uid < 8; uid++) {
+		while (held[uid]-- > 0)
+			quota_release_peer(q, users[uid]);
+	}
+	assert_int_equal(q->users, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_user_is_held_to_its_share),
+		TEST(test_reserve_is_for_the_privileged),
+		TEST(test_privileged_have_no_share),
+		TEST(test_subscriptions_are_counted_apart),
+		TEST(test_new_limits_leave_the_size_as_it_was),
+		cmocka_unit_test(test_senseless_limits_are_refused),
+		TEST(test_random_charges_come_out_even),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
