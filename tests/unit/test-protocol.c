@@ -115,6 +115,53 @@ static struct row constant_rows[] = {
 	VALUE(VDSOTIME_NO_ERROR_BOUND),
 };
 
+static struct row request_rows[] = {
+	FIELD(stamp_request, op),
+	FIELD(stamp_request, reserved),
+	FIELD(stamp_request, version),
+	FIELD(stamp_request, clock_id),
+	FIELD(stamp_request, word),
+	FIELD(stamp_request, magic),
+	FIELD(stamp_request, flags),
+	FIELD(stamp_request, interval_us),
+	FIELD(stamp_request, count),
+	FIELD(stamp_request, words),
+};
+
+static struct row record_rows[] = {
+	FIELD(stamp_record, op),
+	FIELD(stamp_record, flags),
+	FIELD(stamp_record, error),
+	FIELD(stamp_record, version),
+	FIELD(stamp_record, packet_max),
+	FIELD(stamp_record, page_major),
+	FIELD(stamp_record, page_minor),
+	FIELD(stamp_record, page_size_bytes),
+	FIELD(stamp_record, interval_us),
+	FIELD(stamp_record, count),
+	FIELD(stamp_record, time_ns),
+	FIELD(stamp_record, first),
+	FIELD(stamp_record, counter_ticks),
+	FIELD(stamp_record, epoch),
+	FIELD(stamp_record, second),
+	FIELD(stamp_record, lost),
+	VALUE(STAMP_FLAG_PAGE),
+	VALUE(STAMP_FLAG_LAST),
+};
+
+#define MESSAGE(NAME, name, number, request, record, text) { #name, number, 0, false },
+static struct row op_rows[] = { STAMP_MESSAGES(MESSAGE) };
+
+#define REFUSAL(NAME, name, text) { name, STAMP_REFUSAL_##NAME, 0, false },
+static struct row refusal_rows[] = { STAMP_REFUSALS(REFUSAL) };
+
+static struct row stamp_constant_rows[] = {
+	VALUE(STAMP_MAGIC),
+	VALUE(STAMP_VERSION),
+	VALUE(STAMP_PACKET_MAX),
+	VALUE(STAMP_INTERVAL_MIN_US),
+};
+
 #define TABLE(heading, rows) \
 	{ \
 		heading, rows, sizeof(rows) / sizeof((rows)[0]), false \
@@ -127,6 +174,11 @@ static struct table tables[] = {
 	TABLE("### `enum vdsotime_word`", word_rows),
 	TABLE("### `enum vdsotime_extra`", extra_rows),
 	TABLE("### Constants", constant_rows),
+	TABLE("### `struct stamp_request`", request_rows),
+	TABLE("### `struct stamp_record`", record_rows),
+	TABLE("### `enum stamp_op`", op_rows),
+	TABLE("### `enum stamp_refusal`", refusal_rows),
+	TABLE("### Stamp constants", stamp_constant_rows),
 };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
