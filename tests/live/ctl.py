@@ -1,0 +1,552 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""vdsotimectl as its users meet it: with a daemon, without one, and with one that died or hangs.
+
+    ctl.py VDSOTIMED VDSOTIMECTL
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import tap
+from daemon import PATIENCE_S, Daemon
+
+OK, FAILURE, USAGE, NOT_RUNNING, DEGRADED, PERMISSION, TIMEOUT = 0, 1, 2, 3, 4, 5, 124
+
+CLOCKS = ["REALTIME", "MONOTONIC", "MONOTONIC_RAW", "BOOTTIME", "TAI"]
+
+# Each verb, quick, and what it ends with when all is well.
+VERBS = [
+    ["status"],
+    ["show"],
+    ["clocks"],
+    ["now"],
+    ["bench", "--seconds=50ms"],
+    ["verify", "--for=50ms"],
+    ["wait"],
+    ["monitor", "--count=2", "--interval=10ms"],
+    ["events"],
+    ["stats"],
+    ["call", "GetStatus"],
+    ["help"],
+]
+SILENT = ["wait", "reload"]  # verbs that have nothing to print
+
+
+class Result:
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def json(self):
+        return json.loads(self.out)
+
+
+def run(ctl, *args, stdout=subprocess.PIPE, **options):
+    """Runs it without a runtime directory of the environment's, colours or a terminal."""
+    names = ("VDSOTIME_RUNTIME_DIR", "NO_COLOR")
+    variables = {k: v for k, v in os.environ.items() if k not in names}
+    variables.update(options.pop("variables", {}))
+    done = subprocess.run(
+        [ctl, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=variables,
+        timeout=PATIENCE_S * 2,
+        check=False,
+        **options,
+    )
+    return Result(done)
+
+
+class Served(Daemon):
+    """A daemon and the tool pointed at it.  page: whether a process here reads its page."""
+
+    def __init__(self, program, ctl):
+        super().__init__(program)
+        self.ctl = ctl
+        self.page = self.run("status", "--json=short").json()["reader"]["path"] == "page"
+        self.well = OK if self.page else DEGRADED
+
+    def run(self, *args, **options):
+        return run(self.ctl, f"--runtime-dir={self.runtime_dir}", *args, **options)
+
+
+def assert_equal(found, expected, what=""):
+    assert found == expected, f"{what}: {found!r} is not {expected!r}"
+
+
+def assert_one_line(text, part):
+    assert text.count("\n") == 1 and text.endswith("\n"), f"not one line: {text!r}"
+    assert text.startswith("vdsotimectl: ") and part in text, f"{part!r} is not in {text!r}"
+
+
+def test_status_tells_the_whole_state(program, ctl):
+    with Served(program, ctl) as d:
+        result = d.run("status")
+        assert_equal((result.code, result.err), (d.well, ""))
+        first, *lines = result.out.splitlines()
+        assert re.match(rf"vdsotimed \d+\.\d+\.\d+: serving.*\(pid {d.process.pid}, up ", first), first
+        keys = [line.split(":")[0].strip() for line in lines if re.match(r" *\w[\w ]{0,12}: ", line)]
+        wanted = ["vDSO", "Clocksource", "Counter", "Page", "Path here", "Tracking", "Sync", "Clients"]
+        assert_equal(keys, wanted)
+        assert "\033" not in result.out
+        assert_equal({line.find(":") for line in lines if line.split(":")[0].strip() in keys}, {13})
+
+
+def test_status_in_json_is_the_daemons_and_the_readers(program, ctl):
+    with Served(program, ctl) as d:
+        told = d.run("status", "--json=short").json()
+        asked = d.run("call", "GetStatus").json()
+        assert_equal(set(told), set(asked) | {"reader"})
+        assert_equal(told["daemon"]["processId"], d.process.pid)
+        assert_equal(set(told["page"]), set(asked["page"]))
+
+
+def test_json_is_json_in_both_styles(program, ctl):
+    with Served(program, ctl) as d:
+        for verb in VERBS:
+            if verb[0] in SILENT:
+                continue
+            for style in ("--json=short", "--json=pretty", "-j"):
+                result = d.run(*verb, style)
+                documents = result.out.splitlines() if verb[0] == "monitor" else [result.out]
+                for document in documents:
+                    value = json.loads(document)
+                    assert isinstance(value, dict), verb
+                lines = result.out.count("\n")
+                if verb[0] != "monitor":
+                    assert (lines > 1) == (style == "--json=pretty"), (verb, style, lines)
+            if verb[0] != "call":
+                assert not d.run(*verb, "--json=off").out.startswith("{"), verb
+
+
+def test_show_gives_what_status_knows(program, ctl):
+    with Served(program, ctl) as d:
+        result = d.run("show")
+        assert_equal((result.code, result.err), (d.well, ""))
+        pairs = dict(line.split("=", 1) for line in result.out.splitlines())
+        assert_equal(pairs["daemon.processId"], str(d.process.pid))
+        assert_equal(pairs["daemon.runtimeDirectory"], d.runtime_dir)
+        assert int(pairs["page.generation"]) > 0
+        result = d.run("show", "--value", "-p", "daemon.processId")
+        assert_equal(result.out, f"{d.process.pid}\n")
+        result = d.run("show", "-p", "daemon.nothing")
+        assert_equal((result.code, result.out), (FAILURE, ""))
+        assert_one_line(result.err, "daemon.nothing" if "daemon.nothing" in result.err else "property")
+
+
+def test_clocks_are_of_one_instant_and_near_the_kernels(program, ctl):
+    with Served(program, ctl) as d:
+        if not d.page:
+            raise tap.Skip("the page is not in use on this machine")
+        told = d.run("clocks", "--json=short").json()
+        assert told["oneInstant"]
+        assert_equal([c["clock"] for c in told["clocks"]], CLOCKS)
+        assert_equal([c["id"] for c in told["clocks"]], [0, 1, 4, 7, 11])
+        for clock in told["clocks"]:
+            assert_equal(clock["path"], "page")
+            beyond_ns = abs(clock["differenceNSec"]) - clock["uncertaintyNSec"]
+            assert beyond_ns <= told["trackingBoundNSec"], clock
+        text = d.run("clocks")
+        assert_equal(text.code, OK)
+        rows = text.out.splitlines()
+        assert_equal([row.split()[0] for row in rows[1:6]], CLOCKS)
+        assert_equal(d.run("clocks", "--no-legend").out.count("\n"), 5)
+
+
+def test_now_lies_between_two_reads_of_ours(program, ctl):
+    with Served(program, ctl) as d:
+        slack_ns = d.run("clocks", "-j").json().get("trackingBoundNSec", 0)
+        for name, clock_id in (("", 0), ("REALTIME", 0), ("monotonic", 1), ("CLOCK_BOOTTIME", 7)):
+            before_ns = time.clock_gettime_ns(clock_id)
+            result = d.run("now", *([name] if name else []), "--format=ns")
+            after_ns = time.clock_gettime_ns(clock_id)
+            assert_equal((result.code, result.err), (OK, ""))
+            assert before_ns - slack_ns <= int(result.out) <= after_ns + slack_ns, name
+
+
+def test_now_has_its_formats(_, ctl):
+    date = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}"
+    cases = [
+        (["now"], rf"{date}Z"),
+        (["now", "tai"], rf"{date} TAI"),
+        (["now", "--format=unix"], r"\d+\.\d{9}"),
+        (["now", "-f", "ns", "raw"], r"\d+"),
+        (["now", "monotonic"], r"\d+\.\d{9}"),
+        (["now", "process-cputime"], r"\d+\.\d{9}"),
+        (["now", "6"], r"\d+\.\d{9}"),
+    ]
+    for args, pattern in cases:
+        result = run(ctl, "--runtime-dir=/nonexistent", *args)
+        assert_equal((result.code, result.err), (OK, ""), args)
+        assert re.fullmatch(pattern + "\n", result.out), (args, result.out)
+
+
+def test_bounds_are_told_or_that_there_are_none(program, ctl):
+    with Served(program, ctl) as d:
+        state = d.run("status", "-j").json()["synchronisation"]["state"]
+        result = d.run("now", "--bounds", "-f", "ns")
+        if d.page and state == "claimed":
+            earliest_ns, latest_ns = map(int, result.out.split())
+            assert_equal(result.code, OK)
+            assert earliest_ns < latest_ns
+        else:
+            assert_equal((result.code, result.out), (DEGRADED, ""))
+            assert_one_line(result.err, "no bound on REALTIME")
+
+
+def test_bench_compares_all_in_one_run(program, ctl):
+    with Served(program, ctl) as d:
+        told = d.run("bench", "--seconds=300ms", "-j").json()
+        results = {r["subject"]: r for r in told["results"]}
+        assert told["rounds"] >= 1 and told["machine"]["kernel"]
+        assert_equal(results[told["reference"]]["medianRatio"], 1)
+        for name in ("gettime", "gettimeNsRelaxed", "snapshot", "interval", "resolve"):
+            assert_equal(results[name]["path"], "page" if d.page else results[name]["path"])
+        for result in (r for r in told["results"] if r["path"]):
+            assert 0 < result["minimumNSec"] <= result["medianNSec"] <= result["p99NSec"], result
+        # What no noise can turn round.
+        assert results["systemCall"]["path"] == "syscall"
+        assert results["fiveClockGettime"]["minimumNSec"] > results["clockGettime"]["minimumNSec"]
+
+
+def test_bench_leaves_out_what_the_page_alone_can_answer(_, ctl):
+    result = run(ctl, "--runtime-dir=/nonexistent", "bench", "--seconds=50ms", "-j")
+    assert_equal(result.code, OK)
+    left_out = {r["subject"]: r["reason"] for r in result.json()["results"] if not r["path"]}
+    assert {"interval", "resolve"} <= set(left_out) and all(left_out.values()), left_out
+
+
+def test_verify_finds_nothing(program, ctl):
+    with Served(program, ctl) as d:
+        if not d.page:
+            raise tap.Skip("the page is not in use on this machine")
+        result = d.run("verify", "--for=500ms", "-j")
+        told = result.json()
+        print(f"# {result.out.strip()}")
+        if told["slicesDisturbed"] == told["slices"]:
+            raise tap.Skip("the clocks were disturbed all the time")
+        for clock in told["clocks"]:
+            assert_equal(clock["outside"], 0, clock)
+            for kind in ("ordered", "relaxed", "twoThreads"):
+                assert_equal(clock[kind]["backward"], 0, clock)
+        assert_equal((result.code, told["good"]), (OK, True))
+
+
+def test_wait_is_a_gate(program, ctl):
+    with Served(program, ctl) as d:
+        assert_equal(d.run("wait", "--timeout=0").code, OK)
+        assert_equal(d.run("wait", "--for=page", "--timeout=0").code, OK if d.page else TIMEOUT)
+        state = d.run("status", "-j").json()["synchronisation"]["state"]
+        result = d.run("wait", "--for=synchronised", "--timeout=0")
+        assert_equal(result.code, OK if state in ("claimed", "unquantified") else TIMEOUT)
+    begin = time.monotonic()
+    result = run(ctl, "--runtime-dir=/nonexistent", "wait", "--timeout=300ms")
+    assert_equal((result.code, result.out), (TIMEOUT, ""))
+    assert_one_line(result.err, "gave up after 300 ms: vdsotimed does not answer")
+    assert time.monotonic() - begin >= 0.2
+
+
+def test_wait_ends_when_the_daemon_comes(program, ctl):
+    with tempfile.TemporaryDirectory() as folder:
+        waiting = subprocess.Popen([ctl, f"--runtime-dir={folder}", "wait", "--timeout=60"])
+        time.sleep(0.2)
+        assert waiting.poll() is None
+        with Daemon(program, runtime_dir=folder):
+            assert_equal(waiting.wait(PATIENCE_S), OK)
+
+
+def test_monitor_prints_its_lines_and_sees_the_page_go(program, ctl):
+    with Served(program, ctl) as d:
+        result = d.run("monitor", "--count=3", "--interval=20ms", "-j", "MONOTONIC")
+        lines = [json.loads(line) for line in result.out.splitlines()]
+        assert_equal([line["event"] for line in lines], ["tick"] * 3)
+        times_ns = [line["timeNSec"] for line in lines]
+        assert times_ns == sorted(times_ns)
+        if not d.page:
+            return
+        watching = subprocess.Popen(
+            [ctl, f"--runtime-dir={d.runtime_dir}", "monitor", "--interval=50ms", "-j"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert_equal(json.loads(watching.stdout.readline())["path"], "page")
+        d.process.kill()
+        end = time.monotonic() + PATIENCE_S
+        line = {}
+        while line.get("event") != "path":
+            assert time.monotonic() < end
+            line = json.loads(watching.stdout.readline())
+        assert line["path"] != "page" and line["reason"], line
+        watching.terminate()
+        watching.wait()
+        watching.stdout.close()
+
+
+def test_events_and_statistics_are_told(program, ctl):
+    with Served(program, ctl) as d:
+        assert_equal(d.run("events").code, OK)
+        assert isinstance(d.run("events", "-j").json()["events"], list)
+        sockets = {s["socket"]: s for s in d.run("stats", "-j").json()["sockets"]}
+        assert_equal(set(sockets), {"stamp", "varlink"})
+        assert sockets["varlink"]["accepted"] >= 3
+        text = d.run("stats")
+        assert_equal((text.code, text.err), (OK, ""))
+        assert "stamp" in text.out and "varlink" in text.out
+
+
+def test_reload_tells_what_is_wrong_with_the_configuration(program, ctl):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+        with Daemon(program, f"--config={config.name}") as d:
+            args = [ctl, f"--runtime-dir={d.runtime_dir}", "reload"]
+            result = run(*args)
+            assert_equal((result.code, result.out, result.err), (OK, "", ""))
+            config.write("[Time]\nPeriod=soon\n")
+            config.flush()
+            result = run(*args)
+            assert_equal((result.code, result.out), (FAILURE, ""))
+            assert_one_line(result.err, f"{config.name}:2: ")
+
+
+def test_call_hands_out_what_the_daemon_says(program, ctl):
+    with Served(program, ctl) as d:
+        result = d.run("call", "Read", '{"clocks":["TAI"]}')
+        assert_equal(result.code, OK)
+        assert_equal([t["clock"] for t in result.json()["timestamps"]], ["TAI"])
+        assert "org.vdsotime.Time" in d.run("call", "org.varlink.service.GetInfo").out
+        result = d.run("call", "Read", '{"clocks":["SUNDIAL"]}')
+        assert_equal((result.code, result.out), (FAILURE, ""))
+        assert_one_line(result.err, "org.vdsotime.Time.NoSuchClock")
+        result = d.run("call", "Frobnicate")
+        assert_equal(result.code, FAILURE)
+        assert_one_line(result.err, "MethodNotFound")
+        for wrong in ("{", "[]", "1", "{} {}", ""):
+            result = d.run("call", "Read", wrong)
+            assert_equal((result.code, result.out), (USAGE, ""), wrong)
+
+
+def test_without_a_daemon_each_verb_says_so_or_does_what_it_can(_, ctl):
+    wanted = {
+        "status": NOT_RUNNING,
+        "show": NOT_RUNNING,
+        "clocks": OK,
+        "now": OK,
+        "bench": OK,
+        "verify": NOT_RUNNING,
+        "monitor": OK,
+        "events": NOT_RUNNING,
+        "stats": NOT_RUNNING,
+        "call": NOT_RUNNING,
+        "help": OK,
+    }
+    for verb in VERBS:
+        if verb[0] not in wanted:
+            continue
+        result = run(ctl, "--runtime-dir=/nonexistent", *verb)
+        assert_equal(result.code, wanted[verb[0]], verb)
+        told = result.out if verb[0] == "status" else result.err
+        if result.code == NOT_RUNNING:
+            assert re.search(r"no(t running|body listens|\s.*daemon)", told), (verb, told)
+
+
+def test_status_without_a_daemon_tells_what_can_be_known(_, ctl):
+    result = run(ctl, "--runtime-dir=/nonexistent", "status", "--json=short")
+    told = result.json()
+    assert_equal((result.code, result.err), (NOT_RUNNING, ""))
+    assert told["daemon"] is None and told["reader"]["path"] in ("vdso", "syscall")
+    assert told["reader"]["reason"]
+    assert len(told["vdso"]["functions"]) >= 5
+    assert_equal(
+        set(told["clocksource"]),
+        {"current", "available", "avoidsSystemCall", "vdsoCostNSec", "systemCallCostNSec"},
+    )
+    assert told["synchronisation"]["state"]
+
+
+def test_the_environment_names_the_directory(program, ctl):
+    with Daemon(program) as d:
+        variables = {"VDSOTIME_RUNTIME_DIR": d.runtime_dir}
+        told = run(ctl, "status", "-j", variables=variables).json()
+        assert_equal(told["daemon"]["processId"], d.process.pid)
+        result = run(ctl, "--runtime-dir=/nonexistent", "status", variables=variables)
+        assert_equal(result.code, NOT_RUNNING)
+
+
+def test_a_killed_daemon_is_not_running_and_time_goes_on(program, ctl):
+    with Served(program, ctl) as d:
+        before_ns = int(d.run("now", "monotonic", "-f", "ns").out)
+        d.process.kill()
+        d.process.wait()
+        assert_equal(d.run("status").code, NOT_RUNNING)
+        assert_equal(d.run("verify", "--for=50ms").code, NOT_RUNNING)
+        told = d.run("clocks", "-j").json()
+        assert not told["oneInstant"] and told["reason"]
+        assert {c["path"] for c in told["clocks"]} <= {"vdso", "syscall"}
+        assert int(d.run("now", "monotonic", "-f", "ns").out) > before_ns
+
+
+def test_a_daemon_that_hangs_is_a_timeout(program, ctl):
+    with Served(program, ctl) as d:
+        d.process.send_signal(signal.SIGSTOP)
+        result = d.run("status")
+        assert_equal(result.code, TIMEOUT)
+        assert_one_line(result.err, "did not answer")
+        assert "no answer" in result.out and "vDSO: " in result.out
+        assert_equal(d.run("now").code, OK)
+        d.process.send_signal(signal.SIGCONT)
+        assert_equal(d.run("status").code, d.well)
+
+
+def test_a_listener_of_another_kind_is_told(_, ctl):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "org.vdsotime.Time")
+        with open(path, "w", encoding="utf-8"):
+            pass
+        assert_equal(run(ctl, f"--runtime-dir={folder}", "call", "GetStatus").code, NOT_RUNNING)
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.bind(path)
+            s.listen()
+            result = run(ctl, f"--runtime-dir={folder}", "call", "GetStatus")
+            assert_equal(result.code, FAILURE)
+            assert_one_line(result.err, "wrong type")
+
+
+def test_no_permission_has_its_own_exit_code(program, ctl):
+    unprivileged = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    with Served(program, ctl) as d:
+        if os.geteuid() == 0:
+            os.chmod(d.folder.name, 0o755)
+            try:
+                open_to_all = d.run("status", "-j", **unprivileged)
+            except PermissionError as why:
+                raise tap.Skip("others may not run this build") from why
+            assert_equal(open_to_all.code, d.well, open_to_all.err)
+        os.chmod(d.runtime_dir, 0)
+        try:
+            for verb in (["status"], ["show"], ["call", "GetStatus"], ["wait"], ["verify"]):
+                result = d.run(*verb, **unprivileged)
+                assert_equal(result.code, PERMISSION, (verb, result.err))
+                assert "ermission" in result.err, result.err
+            assert_equal(d.run("now", **unprivileged).code, OK)
+        finally:
+            os.chmod(d.runtime_dir, 0o755)
+
+
+def test_a_result_that_cannot_be_written_is_a_failure(program, ctl):
+    with Served(program, ctl) as d:
+        for verb in VERBS + [["--version"], ["--help"]]:
+            if verb[0] in SILENT:
+                continue
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                result = d.run(*verb, stdout=full)
+            assert_equal(result.code, FAILURE, verb)
+            assert "cannot write the result: No space left on device" in result.err, result.err
+
+
+def test_a_closed_standard_output_is_a_failure(program, ctl):
+    with Served(program, ctl) as d:
+        for verb in VERBS:
+            if verb[0] in SILENT:
+                continue
+            result = d.run(*verb, stdout=None, preexec_fn=lambda: os.close(1))
+            assert_equal(result.code, FAILURE, verb)
+            assert "cannot write the result: Bad file descriptor" in result.err, result.err
+
+
+def test_colours_are_there_when_asked_for(program, ctl):
+    with Served(program, ctl) as d:
+        assert "\033[" in d.run("status", "--color=always").out
+        assert "\033[" not in d.run("status", "--color=never").out
+        assert "\033[" not in d.run("status").out
+
+
+def test_colours_follow_the_terminal_and_the_environment(program, ctl):
+    def on_terminal(d, **variables):
+        ours, theirs = os.openpty()
+        try:
+            d.run("status", stdout=theirs, variables={"TERM": "xterm", **variables})
+            return os.read(ours, 65536)
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
+    with Served(program, ctl) as d:
+        assert b"\033[" in on_terminal(d)
+        assert b"\033[" not in on_terminal(d, NO_COLOR="1")
+        assert b"\033[" in on_terminal(d, NO_COLOR="")
+        assert b"\033[" not in on_terminal(d, TERM="dumb")
+
+
+def test_wrong_command_lines_are_usage(_, ctl):
+    cases = [
+        [],
+        ["frobnicate"],
+        ["--frobnicate"],
+        ["status", "--frobnicate"],
+        ["status", "word"],
+        ["status", "--seconds=1"],
+        ["--json=yaml", "status"],
+        ["now", "sundial"],
+        ["now", "--format=julian"],
+        ["now", "--format=rfc3339", "monotonic"],
+        ["now", "--bounds", "tai"],
+        ["bench", "--seconds=soon"],
+        ["bench", "--seconds=0"],
+        ["bench", "--seconds=-1"],
+        ["bench", "--seconds=99999999"],
+        ["bench", "--cpu=x"],
+        ["bench", "--cpu=-1"],
+        ["bench", "--cpu=99999999999999999999"],
+        ["verify", "--for=0"],
+        ["verify", "--for=ever"],
+        ["wait", "--for=godot"],
+        ["wait", "--timeout=late"],
+        ["monitor", "--interval=0"],
+        ["monitor", "--interval=1ns"],
+        ["monitor", "--count=0"],
+        ["monitor", "--count=1x"],
+        ["monitor", "sundial"],
+        ["call"],
+        ["call", "x" * 300],
+        ["help", "frobnicate"],
+    ]
+    for args in cases:
+        result = run(ctl, *args)
+        assert_equal((result.code, result.out), (USAGE, ""), args)
+        assert_one_line(result.err, "")
+
+
+def test_clocks_and_cpus_that_are_not_there_are_failures(_, ctl):
+    result = run(ctl, "--runtime-dir=/nonexistent", "now", "77")
+    assert_equal((result.code, result.out), (FAILURE, ""))
+    assert_one_line(result.err, "no such clock")
+    result = run(ctl, "--runtime-dir=/nonexistent", "bench", "--cpu=1000")
+    assert_equal((result.code, result.out), (FAILURE, ""))
+    assert_one_line(result.err, "CPU 1000")
+    result = run(ctl, "--runtime-dir=" + "x" * 300, "now")
+    assert result.code in (FAILURE, USAGE) and "name too long" in result.err, result.err
+
+
+def test_help_and_version_go_to_standard_output(_, ctl):
+    for args in (["--help"], ["help"], ["-h"], ["status", "--help"]):
+        result = run(ctl, *args)
+        assert_equal((result.code, result.err), (OK, ""))
+        assert result.out.startswith("Usage: vdsotimectl")
+    assert re.fullmatch(r"vdsotimectl \d+\.\d+\.\d+\n", run(ctl, "--version").out)
+    for verb in run(ctl, "help", "-j").json()["verbs"]:
+        result = run(ctl, "help", verb["name"])
+        assert_equal(result.code, OK)
+        assert all(f"--{o['name']}" in result.out for o in verb["options"]), verb
+
+
+tap.run(sys.modules[__name__], *sys.argv[1:])

@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The installed service under a real systemd: units, user, sockets, page store, watchdog, journal.
+
+    under-systemd.py BUILD_DIR
+
+Skips where namespaces of our own are not to be had (no root, no systemd, a container that forbids them).
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import tap
+from daemon import PATIENCE_S, varlink
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+STARTED = "aa87a40a0a644837ac857844789b8d31"
+REFUSED = "8577e8905afe4cff97c212998af30d0d"
+RESTORED = "95c34db86d5f493299b7d00a26f35135"
+
+
+def assert_in(part, whole):
+    assert part in whole, f"{part!r} is not in {whole!r}"
+
+
+def assert_equal(found, expected):
+    assert found == expected, f"{found!r} is not {expected!r}"
+
+
+def needs_unmet():
+    if os.geteuid() != 0:
+        return "needs root"
+    if not os.path.exists("/lib/systemd/systemd"):
+        return "needs systemd"
+    for tool in ("unshare", "nsenter", "setpriv", "ip"):
+        if not shutil.which(tool):
+            return f"needs {tool}"
+    return None
+
+
+class Machine:
+    """A booted machine with our tree installed."""
+
+    def __init__(self, build_dir):
+        self.folder = tempfile.mkdtemp(prefix="vdsotimed-systemd-")
+        tree = os.path.join(self.folder, "tree")
+        self.state = os.path.join(self.folder, "machine")
+        os.mkdir(self.state)
+        subprocess.run(
+            ["meson", "install", "-C", build_dir, "--no-rebuild", "--destdir", tree],
+            check=True,
+            capture_output=True,
+        )
+        booted = self.namespace("boot", self.state, tree)
+        if booted.returncode:
+            self.close()
+            raise tap.Skip("no namespaces here: " + booted.stderr.strip().replace("\n", "; "))
+        with open(os.path.join(self.state, "init.pid"), encoding="utf-8") as f:
+            self.root = f"/proc/{f.read().strip()}/root"
+
+    @staticmethod
+    def namespace(*args):
+        return subprocess.run(
+            [os.path.join(HERE, "namespace.sh"), *args],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def run(self, *command):
+        """Runs it inside: the finished process."""
+        return self.namespace("exec", self.state, *command)
+
+    def told(self, *command):
+        """What it says on stdout; it must succeed."""
+        done = self.run(*command)
+        assert done.returncode == 0, f"{command}: {done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def show(self, unit, name):
+        return self.told("systemctl", "show", "--value", f"--property={name}", unit).strip()
+
+    def pid(self):
+        return int(self.show("vdsotimed.service", "MainPID"))
+
+    def status(self):
+        reply = varlink(self.root + "/run/vdsotimed", "org.vdsotime.Time.GetStatus")
+        return reply["parameters"]
+
+    def write(self, path, text):
+        path = self.root + path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def journal(self, *matches):
+        """The service's records of that kind, as dicts."""
+        self.told("journalctl", "--sync")
+        lines = self.told("journalctl", "--output=json", "--unit=vdsotimed", *matches)
+        return [json.loads(line) for line in lines.splitlines()]
+
+    def wait_for_another(self, pid):
+        """Until the service runs as a process other than pid and is ready."""
+        end = time.monotonic() + 2 * PATIENCE_S
+        while time.monotonic() < end:
+            if self.pid() not in (0, pid) and self.show("vdsotimed", "ActiveState") == "active":
+                return
+            time.sleep(0.05)
+        raise AssertionError(self.run("systemctl", "status", "vdsotimed").stdout)
+
+    def close(self):
+        self.namespace("stop", self.state)
+        shutil.rmtree(self.folder)
+
+
+def test_units_are_well_formed(m):
+    done = m.run(
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        "vdsotimed.service",
+        "vdsotimed.socket",
+        "vdsotimed-stamp.socket",
+    )
+    ours = [line for line in done.stderr.splitlines() if "vdsotimed" in line]
+    assert_equal(ours, [])
+
+
+def test_exposure_stays_low(m):
+    told = m.told("systemd-analyze", "security", "--threshold=7", "vdsotimed.service")
+    print(f"# {told.splitlines()[-1]}")
+
+
+def test_service_starts_as_its_own_user_without_any_capability(m):
+    m.told("systemctl", "start", "vdsotimed.service")
+    assert_equal(m.show("vdsotimed", "ActiveState"), "active")
+    status = m.told("cat", f"/proc/{m.pid()}/status")
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    uid = int(m.told("id", "-u", "vdsotime"))
+    assert uid != 0
+    assert_equal([int(n) for n in fields["Uid"].split()], [uid] * 4)
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert_equal(int(fields[kind], 16), 0)
+    assert_equal(fields["NoNewPrivs"].strip(), "1")
+    assert_equal(fields["Seccomp"].strip(), "2")
+
+
+def test_service_status_says_what_it_does(m):
+    assert_in("Serving", m.show("vdsotimed", "StatusText"))
+
+
+def test_everyone_may_ask(m):
+    for uid in ("0", "65534"):
+        done = m.run(
+            "setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "vdsotimectl", "status"
+        )
+        assert done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}"
+        assert_in("serving", done.stdout)
+
+
+def sockets_of(m, pid):
+    """Inodes of the sockets that a process has open."""
+    folder = f"{m.root}/proc/{pid}/fd"
+    links = [os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)]
+    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+
+
+def test_sockets_are_the_managers_taken_by_name(m):
+    """The same sockets are open in both: a daemon that had not taken them would have made its own."""
+    bound = {}
+    for line in m.told("cat", "/proc/1/net/unix").splitlines():
+        fields = line.split()
+        if fields[-1].startswith("/run/vdsotimed/"):
+            bound[os.path.basename(fields[-1])] = fields[-2]
+    assert_equal(sorted(bound), ["org.vdsotime.Time", "stamp"])
+    for inode in bound.values():
+        assert inode in sockets_of(m, 1) and inode in sockets_of(m, m.pid())
+    for name in bound:
+        assert_equal(os.stat(f"{m.root}/run/vdsotimed/{name}").st_mode & 0o777, 0o666)
+    link = os.readlink(m.root + "/run/varlink/registry/org.vdsotime.Time")
+    assert_equal(link, "/run/vdsotimed/org.vdsotime.Time")
+    assert_equal([r for r in m.journal() if "closed" in r["MESSAGE"]], [])
+
+
+def test_sandbox_takes_nothing_that_is_needed(m):
+    status = m.status()
+    assert status["vdso"]["usable"]
+    assert status["clocksource"]["current"]
+    # "unknown" would be: adjtimex(2) may not be read.
+    assert status["synchronisation"]["state"] != "unknown"
+    assert status["page"]["kept"]
+
+
+def test_peers_are_told_apart(m):
+    """With PrivateUsers= all but the daemon's own user would be nobody, and share one quota."""
+    told = m.told(
+        "setpriv", "--reuid", "4711", "--clear-groups", "vdsotimectl", "status", "--json=short"
+    )
+    assert_equal(m.show("vdsotimed", "PrivateUsers"), "no")
+    assert json.loads(told)
+
+
+def test_start_is_in_the_journal_with_its_fields(m):
+    record = m.journal(f"MESSAGE_ID={STARTED}")[-1]
+    assert_equal(record["VDSOTIME_RUNTIME_DIR"], "/run/vdsotimed")
+    assert int(record["VDSOTIME_START_NSEC"]) > 0
+    assert record["VDSOTIME_VERSION"]
+    assert_equal(record["SYSLOG_IDENTIFIER"], "vdsotimed")
+
+
+def test_catalog_explains_the_messages(m):
+    m.told("journalctl", "--update-catalog")
+    told = m.told("journalctl", "--catalog", "--unit=vdsotimed", f"MESSAGE_ID={STARTED}")
+    assert_in("Subject: The vDSO time service was started", told)
+    assert_in("serves time in /run/vdsotimed", told)
+
+
+def assert_page_went_on(m, before, pid):
+    m.wait_for_another(pid)
+    page = m.status()["page"]
+    assert page["restored"] and page["kept"], page
+    assert page["generation"] > before["generation"], (before, page)
+    assert_equal(m.show("vdsotimed", "NFileDescriptorStore"), "1")
+
+
+def test_page_outlives_a_kill(m):
+    for _ in range(3):
+        m.run("systemctl", "reset-failed", "vdsotimed")
+        before, pid = m.status()["page"], m.pid()
+        m.told("systemctl", "kill", "--signal=KILL", "vdsotimed")
+        assert_page_went_on(m, before, pid)
+    assert len(m.journal(f"MESSAGE_ID={RESTORED}")) >= 3
+
+
+def test_page_outlives_a_restart(m):
+    before, pid = m.status()["page"], m.pid()
+    m.told("systemctl", "restart", "vdsotimed")
+    assert_page_went_on(m, before, pid)
+
+
+def test_page_outlives_the_watchdog(m):
+    m.write("/run/systemd/system/vdsotimed.service.d/quick.conf", "[Service]\nWatchdogSec=1s\n")
+    m.told("systemctl", "daemon-reload")
+    m.told("systemctl", "restart", "vdsotimed")
+    before, pid = m.status()["page"], m.pid()
+    # Longer than the interval, to see that a daemon that works is let be.
+    time.sleep(2)
+    assert_equal(m.pid(), pid)
+    begin = time.monotonic()
+    m.told("systemctl", "kill", "--signal=STOP", "vdsotimed")
+    assert_page_went_on(m, before, pid)
+    print(f"# back {time.monotonic() - begin:.2f} s after it hung, WatchdogSec=1s")
+    assert any("watchdog" in r["MESSAGE"].lower() for r in m.journal())
+
+
+def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(m):
+    path = "/etc/vdsotimed/vdsotimed.conf.d/50-test.conf"
+    m.write(path, "[Socket]\nMaxPeersPerUser=77\n")
+    m.told("systemctl", "reload", "vdsotimed")
+    wait_until(lambda: m.status()["clients"]["peersPerUserMaximum"] == 77)
+    m.write(path, "[Socket]\nMaxPeersPerUser=all\n")
+    m.run("systemctl", "reload", "vdsotimed")
+    wait_until(lambda: "refused" in m.show("vdsotimed", "StatusText"))
+    assert_in(path, m.show("vdsotimed", "StatusText"))
+    assert_equal(m.show("vdsotimed", "ActiveState"), "active")
+    assert_equal(m.status()["clients"]["peersPerUserMaximum"], 77)
+    assert_equal(m.journal(f"MESSAGE_ID={REFUSED}")[-1]["VDSOTIME_CONFIG_FILE"], path)
+    os.unlink(m.root + path)
+    m.told("systemctl", "reload", "vdsotimed")
+    wait_until(lambda: m.status()["clients"]["peersPerUserMaximum"] == 1024)
+
+
+def wait_until(true):
+    """Type=notify reloads return before the daemon has done it."""
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_stop_leaves_nothing_behind(m):
+    units = ("vdsotimed.socket", "vdsotimed-stamp.socket", "vdsotimed.service")
+    m.told("systemctl", "stop", *units)
+    for unit in units:
+        assert_equal(m.show(unit, "ActiveState"), "inactive")
+    assert_equal(m.show("vdsotimed", "Result"), "success")
+    assert_equal(os.listdir(m.root + "/run/vdsotimed"), [])
+    assert not os.path.lexists(m.root + "/run/varlink/registry/org.vdsotime.Time")
+    assert_equal(m.run("vdsotimectl", "status").returncode, 3)
+
+
+def test_first_connection_starts_it(m):
+    m.told("systemctl", "start", "vdsotimed.socket", "vdsotimed-stamp.socket")
+    assert_equal(m.show("vdsotimed", "ActiveState"), "inactive")
+    assert_in("serving", m.told("vdsotimectl", "status"))
+    assert_equal(m.show("vdsotimed", "ActiveState"), "active")
+
+
+def test_stopped_service_leaves_the_managers_sockets_alone(m):
+    m.told("systemctl", "stop", "vdsotimed.service")
+    assert_equal(sorted(os.listdir(m.root + "/run/vdsotimed")), ["org.vdsotime.Time", "stamp"])
+    assert_in("serving", m.told("vdsotimectl", "status"))
+
+
+def test_wrong_configuration_is_a_failed_start_that_says_why(m):
+    path = "/etc/vdsotimed/vdsotimed.conf"
+    m.told("systemctl", "stop", "vdsotimed.socket", "vdsotimed-stamp.socket", "vdsotimed")
+    m.write(path, "[Time]\nPeriod=yes\n")
+    done = m.run("systemctl", "start", "vdsotimed.service")
+    assert done.returncode != 0
+    messages = [r["MESSAGE"] for r in m.journal("PRIORITY=3")]
+    assert any(message.startswith(f"{path}:2: Period=yes") for message in messages), messages
+    os.unlink(m.root + path)
+    m.run("systemctl", "reset-failed", "vdsotimed.service")
+    m.told("systemctl", "start", "vdsotimed.service")
+
+
+def main(build_dir):
+    why = needs_unmet()
+    machine = None
+    # A test runner that gives up must not leave a machine running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        if not why:
+            machine = Machine(build_dir)
+    except tap.Skip as skipped:
+        why = skipped
+    if why:
+        print(f"1..0 # SKIP {why}")
+        return
+    try:
+        tap.run(sys.modules[__name__], machine)
+    finally:
+        machine.close()
+
+
+main(sys.argv[1])
