@@ -5,6 +5,7 @@
 #include "client/ctl/call.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,6 +253,28 @@ static int explain(const struct ctl *ctl, int error, bool quiet)
 	}
 }
 
+/* The daemon's own "no", in its words where it has some. */
+static int explain_refusal(
+	const struct ctl *ctl, const char *method, const char *error, struct value *parameters)
+{
+	const char *file = value_get_string(parameters, "file");
+	const char *message = value_get_string(parameters, "message");
+	int64_t line;
+
+	if (strcmp(error, "org.varlink.service.PermissionDenied") == 0) {
+		ctl_error(ctl, "%s: vdsotimed does not permit this user to do that", method);
+		return CTL_PERMISSION;
+	}
+	if (!message)
+		ctl_error(
+			ctl, "%s: vdsotimed answers %s %s", method, error, value_text(parameters));
+	else if (file && value_get_int(parameters, "line", &line))
+		ctl_error(ctl, "%s:%" PRId64 ": %s", file, line, message);
+	else
+		ctl_error(ctl, "%s%s%s", file ? file : "", file ? ": " : "", message);
+	return CTL_FAILURE;
+}
+
 int call_daemon(const struct ctl *ctl, const char *method, const struct value *parameters,
 	bool quiet, struct value **ret)
 {
@@ -264,9 +287,9 @@ int call_daemon(const struct ctl *ctl, const char *method, const struct value *p
 	if (r < 0)
 		return explain(ctl, r, quiet);
 	if (r > 0) {
-		ctl_error(ctl, "%s: vdsotimed answers %s %s", method, error, value_text(reply));
+		r = explain_refusal(ctl, method, error, reply);
 		value_free(reply);
-		return CTL_FAILURE;
+		return r;
 	}
 	*ret = reply;
 	return CTL_OK;
