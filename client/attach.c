@@ -263,7 +263,9 @@ int vdsotime_attach(struct vdsotime **ret, const char *runtime_dir, unsigned int
 	if (!t)
 		return -ENOMEM;
 	memcpy(t->runtime_dir, runtime_dir, strlen(runtime_dir) + 1);
-	vdsotime_vdso_resolve(&hints, &t->vdso);
+	/* where the counter is fatal the vDSO is too: leave it all to system calls */
+	if (counter_allowed())
+		vdsotime_vdso_resolve(&hints, &t->vdso);
 	t->nopage = attach_page(t);
 	if (t->clocks == 0 && !(flags & VDSOTIME_FALLBACK)) {
 		int error = nopage_errno[t->nopage];
