@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/keeper-state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/line.h"
+
+/* Frequency changes below this are the daily work of a sync daemon, and no news. */
+#define RATE_NEWS_PPB 10000
+
+void news_add(struct news *n, enum event_kind kind, int64_t amount)
+{
+	n->item[n->count].kind = kind;
+	n->item[n->count].amount = amount;
+	n->count++;
+}
+
+void keeper_read_clocksource(struct keeper *k, struct news *n)
+{
+	char current[sizeof(k->clocksource)] = "", available[sizeof(k->clocksources)] = "";
+
+	k->os->clocksource_read(k->os->ctx, current, sizeof(current), available, sizeof(available));
+	if (n && strcmp(current, k->clocksource) == 0 && strcmp(available, k->clocksources) == 0)
+		return;
+	bool changed = strcmp(current, k->clocksource) != 0;
+
+	memcpy(k->clocksource, current, sizeof(current));
+	memcpy(k->clocksources, available, sizeof(available));
+	counter_choose(k->os, (enum keeper_counter_policy)k->options.counter, current, available,
+		&k->counter);
+	if (!n || !changed)
+		return;
+	/* another clocksource has another raw rate */
+	discipline_init(&k->discipline, &k->counter.registration);
+	k->disturbed = true;
+	news_add(n, EVENT_CLOCKSOURCE_CHANGED, 0);
+}
+
+/* How well the page did at this sample. */
+static void judge_page(struct keeper *k, const struct sample *s)
+{
+	const struct vdsotime_line *line = &k->writer.line;
+	double weight;
+
+	if (!k->counter.usable || !line_covers(line, s->monotonic.counter_ticks))
+		return;
+	k->residual_ns = discipline_page_error_ns(line, &s->monotonic);
+	k->has_residual = true;
+	k->samples++;
+	weight = k->samples < 1000 ? 1 / (double)k->samples : 1e-3;
+	k->residual_square += (k->residual_ns * k->residual_ns - k->residual_square) * weight;
+	k->residual_max_ns = fmax(k->residual_max_ns, fabs(k->residual_ns));
+}
+
+static void compare_offsets(struct keeper *k, const struct sample *s, struct news *n)
+{
+	const struct sample *last = &k->sample;
+
+	if (s->boottime_offset_ns != last->boottime_offset_ns)
+		news_add(n, EVENT_SUSPENDED, s->boottime_offset_ns - last->boottime_offset_ns);
+	if (s->realtime_offset_ns != last->realtime_offset_ns)
+		news_add(n, EVENT_CLOCK_SET, s->realtime_offset_ns - last->realtime_offset_ns);
+	if (s->tai_offset_s != last->tai_offset_s)
+		news_add(n, EVENT_TAI_CHANGED,
+			(int64_t)(s->tai_offset_s - last->tai_offset_s) * NSEC_PER_SEC);
+	if (n->count)
+		k->disturbed = true;
+	if (s->realtime_offset_ns != last->realtime_offset_ns)
+		sync_forget(&k->sync);
+}
+
+static void follow_counter(struct keeper *k, const struct sample *s, struct news *n)
+{
+	struct discipline_news news;
+
+	if (k->has_sample &&
+		(int64_t)(s->monotonic.counter_ticks - k->sample.monotonic.counter_ticks) <= 0) {
+		discipline_restart(&k->discipline);
+		k->disturbed = true;
+		news_add(n, EVENT_COUNTER_BACKWARDS, 0);
+	}
+	discipline_add(&k->discipline, s, &news);
+	if (news.jumped) {
+		/* a suspend is known by its own name already */
+		if (s->boottime_offset_ns == k->sample.boottime_offset_ns)
+			news_add(n, EVENT_JUMPED, news.jump_ns);
+		k->disturbed = true;
+	}
+	if (news.rate_changed && llabs(news.rate_change_ppb) >= RATE_NEWS_PPB)
+		news_add(n, EVENT_RATE_CHANGED, news.rate_change_ppb);
+}
+
+int keeper_look(struct keeper *k, struct news *n)
+{
+	enum keeper_sync before = k->sync.state;
+	struct sample s;
+	int r;
+
+	keeper_read_clocksource(k, n);
+	r = sampler_take(&k->sampler, &s);
+	if (r < 0)
+		return r;
+	judge_page(k, &s);
+	if (k->has_sample)
+		compare_offsets(k, &s, n);
+	if (k->counter.usable)
+		follow_counter(k, &s, n);
+	sync_look(&k->sync, &s.timex, s.timex_error, s.monotonic.ns);
+	if (k->has_sample && k->sync.state != before)
+		news_add(n, EVENT_SYNC_CHANGED, 0);
+	if (k->disturbed)
+		k->residual_max_ns = 0;
+	k->sample = s;
+	k->has_sample = true;
+	return 0;
+}

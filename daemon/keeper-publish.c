@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/keeper-state.h"
+
+#include "daemon/line.h"
+
+/* A publication is over well within this; one that is not is noticed. */
+#define PUBLISH_SPAN_NS 50000
+
+/* Nearer to a leap second than this no line is published: readers ask the kernel. */
+#define LEAP_CLOSE_NS 1000000
+
+static uint64_t ticks_of(const struct keeper *k, uint64_t ns)
+{
+	return (uint64_t)((double)ns / k->discipline.rate.ns_per_tick);
+}
+
+static int64_t until_leap_ns(const struct keeper *k)
+{
+	return sync_until_leap_ns(&k->sync, k->sample.monotonic.ns + k->sample.realtime_offset_ns);
+}
+
+uint64_t keeper_period_ns(const struct keeper *k)
+{
+	uint64_t period = discipline_is_moving(&k->discipline) ? k->options.fast_period_ns
+							       : k->options.period_ns;
+	int64_t leap = until_leap_ns(k);
+
+	/* windows shrink towards the leap, and publications keep up with them */
+	if (leap < (int64_t)(4 * period))
+		period = leap / 4 > LEAP_CLOSE_NS ? (uint64_t)leap / 4 : LEAP_CLOSE_NS;
+	return period;
+}
+
+/* The words of a line that are not the discipline's. */
+static void fill_line(const struct keeper *k, struct vdsotime_line *line, uint64_t epoch)
+{
+	uint64_t error;
+
+	line->meta |= (uint32_t)k->sample.tai_offset_s << VDSOTIME_META_TAI_SHIFT;
+	line->word[VDSOTIME_WORD_REALTIME] = (uint64_t)k->sample.realtime_offset_ns;
+	line->word[VDSOTIME_WORD_BOOTTIME] = (uint64_t)k->sample.boottime_offset_ns;
+	line->extra[VDSOTIME_EXTRA_EPOCH] = epoch;
+	error = sync_error_ns(&k->sync, k->sample.monotonic.ns, k->options.max_drift_ppb);
+	if (error != SYNC_NO_BOUND) {
+		uint64_t growth = line->extra[VDSOTIME_EXTRA_TRACKING_GROWTH] +
+				  k->options.max_drift_ppb * (UINT64_C(1) << 32) / NSEC_PER_SEC + 1;
+
+		error += line->extra[VDSOTIME_EXTRA_TRACKING];
+		line->extra[VDSOTIME_EXTRA_ERROR_GROWTH] =
+			growth < UINT32_MAX ? growth : UINT32_MAX;
+	}
+	line->extra[VDSOTIME_EXTRA_ERROR] = error;
+	line->extra[VDSOTIME_EXTRA_FLAGS] =
+		(uint64_t)k->sync.state | (uint64_t)k->sync.leap << 8 |
+		(k->sample.tai_offset_s != 0 ? VDSOTIME_FLAGS_TAI_KNOWN : 0);
+}
+
+/*
+ * A line that readers may use.  Afterwards it is asked whether the publication was over when the line said
+ * it would be; if not, and the new line is the flatter one, a reader may have seen time go back, and the
+ * epoch tells.
+ */
+static void publish_on(struct keeper *k, struct news *n)
+{
+	const struct vdsotime_line old = k->writer.line;
+	uint64_t now = keeper_counter_now(k);
+	struct discipline_order order = {
+		.now_ticks = now,
+		.until_ticks = now + ticks_of(k, PUBLISH_SPAN_NS),
+		.target_ticks = now + ticks_of(k, keeper_period_ns(k)),
+		.window_log2 =
+			line_window_log2(2 * k->options.period_ns, k->discipline.rate.ns_per_tick),
+		.max_slew_ppb = k->options.max_slew_ppb,
+	};
+	uint64_t epoch = old.extra[VDSOTIME_EXTRA_EPOCH] + (k->disturbed ? 1 : 0);
+	int64_t leap = until_leap_ns(k);
+	struct vdsotime_line line = { 0 };
+
+	if (!k->disturbed && line_is_on(&old)) {
+		if (line_covers(&old, order.until_ticks))
+			order.old = &old;
+		else
+			order.expired = &old;
+	}
+	if (leap < (int64_t)(4 * k->options.period_ns)) {
+		uint32_t within =
+			line_window_log2_within((uint64_t)leap / 2, k->discipline.rate.ns_per_tick);
+
+		if (within < order.window_log2)
+			order.window_log2 = within;
+	}
+	discipline_line(&k->discipline, &order, &line);
+	fill_line(k, &line, epoch);
+	writer_publish(&k->writer, &line);
+	now = keeper_counter_now(k);
+	if (order.old && (int64_t)(now - order.until_ticks) > 0 &&
+		line_monotonic_ns(&line, now) < line_monotonic_ns(&old, now)) {
+		line.extra[VDSOTIME_EXTRA_EPOCH]++;
+		writer_publish(&k->writer, &line);
+		k->late_publications++;
+		news_add(n, EVENT_PUBLISHED_LATE, 0);
+	}
+	if (!line_is_on(&old))
+		news_add(n, EVENT_PAGE_ON, 0);
+	k->disturbed = false;
+}
+
+/*
+ * A line that sends readers to the vDSO.  Its bases still say how far readers may have got on the line before
+ * it: see the client's fallback.
+ */
+static void publish_off(struct keeper *k, struct news *n)
+{
+	const struct vdsotime_line old = k->writer.line;
+	struct vdsotime_line line = { .meta = VDSOTIME_META_OFF };
+	bool first = old.extra[VDSOTIME_EXTRA_GENERATION] == 0;
+
+	if (!first && !line_is_on(&old))
+		return;
+	if (!first) {
+		uint64_t now = k->counter.kind != VDSOTIME_COUNTER_NONE ? keeper_counter_now(k) : 0;
+		struct vdsotime_instant at;
+
+		line = old;
+		if (line_covers(&old, now)) {
+			vdsotime_line_instant(&old, now, &at);
+			line.word[VDSOTIME_WORD_COUNTER] = now;
+			line.word[VDSOTIME_WORD_MONOTONIC] = (uint64_t)at.monotonic_ns;
+			line.word[VDSOTIME_WORD_RAW] = (uint64_t)at.monotonic_raw_ns;
+		}
+		line.meta = VDSOTIME_META_OFF;
+	}
+	fill_line(k, &line, old.extra[VDSOTIME_EXTRA_EPOCH] + 1);
+	line.extra[VDSOTIME_EXTRA_ERROR] = VDSOTIME_NO_ERROR_BOUND;
+	writer_publish(&k->writer, &line);
+	if (!first)
+		news_add(n, EVENT_PAGE_OFF, 0);
+}
+
+void keeper_publish(struct keeper *k, struct news *n)
+{
+	if (!k->writer.page)
+		return;
+	if (k->counter.usable && discipline_ready(&k->discipline) &&
+		until_leap_ns(k) > LEAP_CLOSE_NS)
+		publish_on(k, n);
+	else
+		publish_off(k, n);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a keeper is made of: private to its files.
+ *
+ * keeper.c         its life, its rounds, its reads
+ * keeper-look.c    takes a sample in, and finds out what happened since the last
+ * keeper-publish.c puts what is known on the page, or sends readers away
+ * keeper-status.c  tells all of it
+ */
+#ifndef VDSOTIMED_KEEPER_STATE_H
+#define VDSOTIMED_KEEPER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/counter.h"
+#include "daemon/discipline.h"
+#include "daemon/keeper.h"
+#include "daemon/os.h"
+#include "daemon/sampler.h"
+#include "daemon/sync.h"
+#include "daemon/writer.h"
+
+#define NSEC_PER_SEC 1000000000
+
+struct keeper {
+	struct keeper_options options;
+	const struct os *os;
+	const struct vdsotime_vdso *vdso;
+	struct counter_choice counter;
+	struct sampler sampler;
+	struct discipline discipline;
+	struct sync sync;
+	struct writer writer;
+	struct sample sample; /* the last */
+	bool has_sample;
+	bool disturbed; /* since the last publication: go on from nothing, bump the epoch */
+	bool kept;
+	char clocksource[sizeof(((struct keeper_status *)0)->clocksource)];
+	char clocksources[sizeof(((struct keeper_status *)0)->clocksources)];
+	uint32_t vdso_cost_ns;
+	uint32_t syscall_cost_ns;
+
+	bool has_residual;
+	double residual_ns;
+	double residual_square; /* mean of the squares, over the last thousand samples or so */
+	double residual_max_ns;
+	uint64_t samples;
+	uint64_t late_publications;
+
+	struct event_log events;
+	void (*on_event)(void *data, const struct event *e);
+	void *on_event_data;
+};
+
+/*
+ * What a sample showed, to be reported once it is on the page: news first, then the publication, then
+ * their report.
+ */
+struct news {
+	unsigned int count;
+	struct {
+		enum event_kind kind;
+		int64_t amount;
+	} item[EVENT_KINDS];
+};
+
+void news_add(struct news *n, enum event_kind kind, int64_t amount);
+
+/* Sample, and take all of it in.  0 or -errno of a clock that cannot be read. */
+int keeper_look(struct keeper *k, struct news *n);
+
+/* Read the clocksource and choose the counter anew where it changed; n NULL: for the first time. */
+void keeper_read_clocksource(struct keeper *k, struct news *n);
+
+/* Put a line on the page that readers may use, or one that sends them to the vDSO. */
+void keeper_publish(struct keeper *k, struct news *n);
+
+/* How long until the next publication is wanted. */
+uint64_t keeper_period_ns(const struct keeper *k);
+
+static inline uint64_t keeper_counter_now(const struct keeper *k)
+{
+	return k->os->counter_read(k->os->ctx);
+}
+
+#endif
