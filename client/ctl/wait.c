@@ -16,16 +16,22 @@
 #include "client/ctl/verbs.h"
 
 #define LOOK_NS INT64_C(50000000)
+/* A look that is made is made properly, whatever is left of the time. */
+#define ANSWER_NS_MIN INT64_C(500000000)
 #define TIMEOUT_NS_DEFAULT INT64_C(30000000000)
 
-/* Is it there?  0 when it is; else what it is not yet, in words; -EACCES when it cannot be asked. */
-typedef int look_fn(const struct ctl *ctl, const char **ret_missing);
+/*
+ * Is it there?  Found out within timeout_ns.  0 when it is; -EAGAIN and what is missing, in words; other errors
+ * where there is no point in asking again.
+ */
+typedef int look_fn(const struct ctl *ctl, int64_t timeout_ns, const char **ret_missing);
 
-static int ask(const struct ctl *ctl, struct value **ret, const char **ret_missing)
+static int ask(
+	const struct ctl *ctl, int64_t timeout_ns, struct value **ret, const char **ret_missing)
 {
 	char error[CALL_ERROR_BYTES];
-	int r = call_method(ctl->runtime_dir, CALL_INTERFACE ".GetStatus", NULL,
-		CALL_TIMEOUT_NS_DEFAULT, error, ret);
+	int r = call_method(
+		ctl->runtime_dir, CALL_INTERFACE ".GetStatus", NULL, timeout_ns, error, ret);
 
 	if (r == 0)
 		return 0;
@@ -35,21 +41,21 @@ static int ask(const struct ctl *ctl, struct value **ret, const char **ret_missi
 	return r == -EACCES || r == -ENAMETOOLONG ? r : -EAGAIN;
 }
 
-static int look_ready(const struct ctl *ctl, const char **ret_missing)
+static int look_ready(const struct ctl *ctl, int64_t timeout_ns, const char **ret_missing)
 {
 	struct value *state;
-	int r = ask(ctl, &state, ret_missing);
+	int r = ask(ctl, timeout_ns, &state, ret_missing);
 
 	if (r == 0)
 		value_free(state);
 	return r;
 }
 
-static int look_synchronised(const struct ctl *ctl, const char **ret_missing)
+static int look_synchronised(const struct ctl *ctl, int64_t timeout_ns, const char **ret_missing)
 {
 	struct value *state;
 	const char *name;
-	int r = ask(ctl, &state, ret_missing);
+	int r = ask(ctl, timeout_ns, &state, ret_missing);
 
 	if (r < 0)
 		return r;
@@ -61,12 +67,13 @@ static int look_synchronised(const struct ctl *ctl, const char **ret_missing)
 	return r;
 }
 
-static int look_page(const struct ctl *ctl, const char **ret_missing)
+static int look_page(const struct ctl *ctl, int64_t timeout_ns, const char **ret_missing)
 {
 	struct vdsotime_status status;
 	struct vdsotime *t;
 	int r = vdsotime_attach(&t, ctl->runtime_dir, VDSOTIME_FALLBACK);
 
+	(void)timeout_ns; /* the library has its own: a second */
 	if (r < 0)
 		return r;
 	vdsotime_status(t, &status);
@@ -108,7 +115,8 @@ static int wait_for(const struct ctl *ctl, look_fn *look, int64_t timeout_ns)
 
 	for (;;) {
 		const struct timespec pause = { .tv_nsec = LOOK_NS };
-		int r = look(ctl, &missing);
+		int64_t left_ns = end_ns - bracket_kernel_ns(CLOCK_MONOTONIC);
+		int r = look(ctl, left_ns > ANSWER_NS_MIN ? left_ns : ANSWER_NS_MIN, &missing);
 
 		if (r == 0)
 			return CTL_OK;

@@ -402,6 +402,9 @@ def test_a_daemon_that_hangs_is_a_timeout(program, ctl):
         assert_one_line(result.err, "did not answer")
         assert "no answer" in result.out and "vDSO: " in result.out
         assert_equal(d.run("now").code, OK)
+        begin = time.monotonic()
+        assert_equal(d.run("wait", "--timeout=100ms").code, TIMEOUT)
+        assert time.monotonic() - begin < 2, "wait did not keep its own time"
         d.process.send_signal(signal.SIGCONT)
         assert_equal(d.run("status").code, d.well)
 
