@@ -154,7 +154,8 @@ static void move_symbols(const struct vdsotime_image *image, unsigned char *file
 		uint32_t section = image_u16(image, at + shape->st_shndx);
 
 		if (section != SECTION_UNDEF && section < SECTION_RESERVED)
-			move_address(image, file, at + shape->st_value, delta);
+			put_word(image, file, at + shape->st_value,
+				image_wrap(image, image_word(image, at + shape->st_value) - delta));
 	}
 }
 

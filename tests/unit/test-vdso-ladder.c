@@ -39,7 +39,7 @@ static bool has_own_vdso(void)
 {
 	if (getauxval(AT_SYSINFO_EHDR))
 		return true;
-	print_message("this process has no vDSO\n");
+	print_message("# this process has no vDSO\n");
 	return false;
 }
 
@@ -88,7 +88,7 @@ static void test_prctl_finds_the_same_image(void **state)
 	if (!has_own_vdso())
 		skip();
 	if (prctl(0x41555856, words, sizeof(words), 0, 0) < 0) {
-		print_message("this kernel has no PR_GET_AUXV\n");
+		print_message("# this kernel has no PR_GET_AUXV\n");
 		check_rung(hints, VDSOTIME_RUNG_PRCTL, -VDSOTIME_REASON_NO_AUXV, 0);
 		skip();
 	}
@@ -403,7 +403,7 @@ static void test_under_filters(void **state)
 		int r = in_child(runs[i]);
 
 		if (r == CHILD_SKIP) {
-			print_message("no seccomp filters here\n");
+			print_message("# no seccomp filters here\n");
 			skip();
 		}
 		assert_int_equal(r, CHILD_OK);
@@ -451,7 +451,7 @@ static void test_an_unmapped_image_is_not_touched(void **state)
 	(void)state;
 	assert_int_equal(in_child(resolve_half_an_image), CHILD_OK);
 	if (r == CHILD_SKIP) {
-		print_message("no PR_GET_AUXV, no vDSO, or one that cannot be unmapped\n");
+		print_message("# no PR_GET_AUXV, no vDSO, or one that cannot be unmapped\n");
 		skip();
 	}
 	assert_int_equal(r, CHILD_OK);

@@ -153,7 +153,7 @@ static void check_image(const struct corpus_image *image)
 		if (symbol.section != 0)
 			check_ways(image->name, &parsed, &expected[i], ways_taken);
 	}
-	print_message("%-36s %2zu symbols; GNU hash %2u, SysV hash %2u, scan %2u\n", image->name,
+	print_message("# %-36s %2zu symbols; GNU hash %2u, SysV hash %2u, scan %2u\n", image->name,
 		n - 1, ways_taken[1], ways_taken[2], ways_taken[3]);
 	free(memory);
 }
@@ -164,7 +164,7 @@ static void test_symbols_are_those_of_readelf(void **state)
 
 	(void)state;
 	if (corpus.count == 0) {
-		print_message("no real images: configure with -Dvdso_images=DIR\n");
+		print_message("# no real images: configure with -Dvdso_images=DIR\n");
 		corpus_free(corpus);
 		skip();
 	}
@@ -181,7 +181,7 @@ static void test_own_symbols_are_those_of_readelf(void **state)
 
 	(void)state;
 	if (own.size_bytes == 0) {
-		print_message("this process has no vDSO\n");
+		print_message("# this process has no vDSO\n");
 		skip();
 	}
 	fd = mkstemp(path);
@@ -218,7 +218,7 @@ static void check_functions(const struct corpus_image *image)
 		vdsotime_image_parse(image->bytes, image->size_bytes, BASE, 0, &parsed), 0);
 	arch = vdsotime_arch_of(&parsed);
 	if (!arch) {
-		print_message("%-36s no architecture\n", image->name);
+		print_message("# %-36s no architecture\n", image->name);
 		assert_int_equal(vdsotime_vdso_from_parsed(&parsed, &vdso), -VDSOTIME_REASON_ARCH);
 		return;
 	}
@@ -233,7 +233,7 @@ static void check_functions(const struct corpus_image *image)
 				known ? "is missing" : "is there before its time");
 		found += known;
 	}
-	print_message("%-36s %s, Linux %u.%u: %u functions\n", image->name, arch->name,
+	print_message("# %-36s %s, Linux %u.%u: %u functions\n", image->name, arch->name,
 		kernel_version(image, &parsed) >> 16, kernel_version(image, &parsed) >> 8 & 255,
 		found);
 }
@@ -244,7 +244,7 @@ static void test_table_resolves_on_real_images(void **state)
 
 	(void)state;
 	if (corpus.count == 0) {
-		print_message("no real images: configure with -Dvdso_images=DIR\n");
+		print_message("# no real images: configure with -Dvdso_images=DIR\n");
 		corpus_free(corpus);
 		skip();
 	}
@@ -260,7 +260,7 @@ static void test_true_size_is_told_from_pages(void **state)
 
 	(void)state;
 	if (corpus.count == 0) {
-		print_message("no real images: configure with -Dvdso_images=DIR\n");
+		print_message("# no real images: configure with -Dvdso_images=DIR\n");
 		corpus_free(corpus);
 		skip();
 	}
