@@ -67,12 +67,20 @@ class Daemon:
         variables = dict(os.environ, NOTIFY_SOCKET=self.manager.path, **(environment or {}))
         with open(self.log_path, "wb") as log:
             self.process = start_with_descriptors(command, variables, log, passed or {})
-        self.ready = self.manager.wait_for("READY")
+        try:
+            self.ready = self.manager.wait_for("READY")
+        except AssertionError:
+            print(f"# {self.log()}")
+            self.close()
+            raise
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
