@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The client library as its users have it: installed, found by pkg-config, and read from while daemons come and go.
+
+    library.py VDSOTIMED READER BUILD_DIR SOURCE_DIR CC
+"""
+
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import tap
+from daemon import PATIENCE_S, Daemon
+
+
+class Program:
+    """A running program whose lines are waited for."""
+
+    def __init__(self, command, environment=None):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env=dict(os.environ, **(environment or {})))
+        self.lines = queue.Queue()
+        threading.Thread(target=self.pump, daemon=True).start()
+
+    def pump(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def wait_for(self, words):
+        """The first line with these words in it, and how long it took; fails on the end of its output."""
+        start = time.monotonic()
+        while (left := start + PATIENCE_S - time.monotonic()) > 0:
+            try:
+                line = self.lines.get(timeout=left)
+            except queue.Empty:
+                break
+            if line is None or line.startswith(("FAILED", "BACKWARD", "WRONG")):
+                raise AssertionError(f"waiting for {words!r}: {line or 'the program ended'}")
+            if words in line:
+                return line, time.monotonic() - start
+        raise AssertionError(f"no line with {words!r} within {PATIENCE_S} s")
+
+    def finish(self):
+        self.process.stdin.close()
+        line, _ = self.wait_for("reads ")
+        assert self.process.wait(PATIENCE_S) == 0
+        return int(line.split()[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+def test_a_reader_survives_its_daemons(daemon, reader, *_):
+    with tempfile.TemporaryDirectory(prefix="vdsotimed-run-") as run, Program([reader, run]) as program:
+        program.wait_for("vdso: no daemon listens")
+        for signum in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+            with Daemon(daemon, runtime_dir=run) as d:
+                program.wait_for("page: the page answers")
+                d.stop(signum)
+                _, took = program.wait_for("vdso: ")
+                assert took < 1, f"left the page only after {took:.3f} s"
+        print(f"# {program.finish()} reads")
+
+
+def test_a_stopped_daemon_is_left_and_returned_to(daemon, reader, *_):
+    with Daemon(daemon) as d, Program([reader, d.runtime_dir]) as program:
+        program.wait_for("page: ")
+        d.process.send_signal(signal.SIGSTOP)
+        _, took = program.wait_for("vdso: ")
+        d.process.send_signal(signal.SIGCONT)
+        assert took < 1, f"left the page only after {took:.3f} s"
+        program.wait_for("page: ")
+        print(f"# {program.finish()} reads")
+
+
+def test_a_page_kept_by_the_service_manager_goes_on(daemon, reader, *_):
+    """A killed daemon's page handed to the next: readers need no refresh, and time goes on."""
+    with Daemon(daemon) as first:
+        while "page" not in first.manager.kept:
+            assert first.manager.receive(PATIENCE_S) is not None
+        page = os.dup(first.manager.kept["page"])
+        run = first.runtime_dir
+        before = first.status()
+        with Program([reader, run]) as program:
+            program.wait_for("page: ")
+            first.process.kill()
+            first.process.wait()
+            with Daemon(daemon, runtime_dir=run, passed={"page": page}) as second:
+                after = second.status()
+                assert after["page"]["restored"], after["page"]
+                assert after["page"]["generation"] > before["page"]["generation"]
+                time.sleep(0.3)
+            print(f"# {program.finish()} reads")
+        os.close(page)
+
+
+def test_an_installed_library_is_all_that_a_program_needs(daemon, _reader, build, source, cc):
+    with tempfile.TemporaryDirectory(prefix="vdsotimed-install-") as root:
+        subprocess.run(["meson", "install", "-C", build, "--destdir", root, "--no-rebuild", "--quiet"],
+                       check=True, stdout=subprocess.DEVNULL)
+        found = [os.path.join(p, "libvdsotime-client.pc") for p, _, n in os.walk(root)
+                 if "libvdsotime-client.pc" in n]
+        assert len(found) == 1, found
+        variables = dict(os.environ, PKG_CONFIG_PATH=os.path.dirname(found[0]), PKG_CONFIG_SYSROOT_DIR=root)
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libvdsotime-client"], env=variables,
+                               check=True, capture_output=True, text=True).stdout
+        program = os.path.join(root, "read-time")
+        subprocess.run([*shlex.split(cc), "-Wall", "-Werror", "-o", program,
+                        os.path.join(source, "examples/read-time.c"), *shlex.split(flags)], check=True)
+        libraries = os.path.dirname(os.path.dirname(found[0]))
+        with Daemon(daemon) as d:
+            environment = {"LD_LIBRARY_PATH": libraries, "VDSOTIME_RUNTIME_DIR": d.runtime_dir}
+            with Program([program], environment) as p:
+                p.wait_for(" page: the page answers")
+                d.process.kill()
+                d.process.wait()
+                p.wait_for(" vdso: ")
+                with Daemon(daemon, runtime_dir=d.runtime_dir):
+                    p.wait_for(" page: the page answers")
+
+
+if __name__ == "__main__":
+    tap.run(sys.modules[__name__], *sys.argv[1:])
