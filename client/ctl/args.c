@@ -86,12 +86,8 @@ static const struct verb_option *union_find(const struct option_union *u, int c)
  * next option, so only whole names are taken. */
 static bool is_abbreviated(const struct verb_option *spec, const char *word)
 {
-	size_t length = strlen(spec->name);
-
-	if (strncmp(word, "--", 2) != 0)
-		return false;
-	return strncmp(word + 2, spec->name, length) != 0 ||
-	       (word[2 + length] != '\0' && word[2 + length] != '=');
+	return strncmp(word, "--", 2) == 0 &&
+	       strncmp(word + 2, spec->name, strlen(spec->name)) != 0;
 }
 
 static int apply_json(struct ctl *ctl, const char *value)

@@ -88,6 +88,11 @@ static void test_every_clock_of_the_page_has_its_own_name_and_member(void **stat
 	}
 	assert_string_equal(clockid_name(CLOCK_MONOTONIC_RAW), "MONOTONIC_RAW");
 	assert_null(clockid_name(77));
+	assert_true(clockid_is_date(CLOCK_REALTIME));
+	assert_true(clockid_is_date(CLOCK_TAI));
+	assert_true(clockid_is_date(CLOCK_REALTIME_COARSE));
+	assert_false(clockid_is_date(CLOCK_MONOTONIC));
+	assert_false(clockid_is_date(CLOCK_BOOTTIME));
 }
 
 static void test_the_path_is_told_for_each_clock(void **state)

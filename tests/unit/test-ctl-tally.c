@@ -31,6 +31,22 @@ static void test_a_tally_tells_its_ranks(void **state)
 	tally_deinit(&t);
 }
 
+/* 99 % of ten are not nine. */
+static void test_a_rank_between_two_numbers_is_the_upper(void **state)
+{
+	struct tally_summary s;
+	struct tally t;
+
+	(void)state;
+	assert_int_equal(tally_init(&t, 10), 0);
+	for (int64_t i = 1; i <= 10; i++)
+		tally_add(&t, i);
+	assert_int_equal(tally_summarise(&t, &s), 0);
+	assert_int_equal(s.median, 5);
+	assert_int_equal(s.p99, 10);
+	tally_deinit(&t);
+}
+
 static void test_a_tally_of_one_is_that_one(void **state)
 {
 	struct tally_summary s;
@@ -183,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_tally_tells_its_ranks),
+		cmocka_unit_test(test_a_rank_between_two_numbers_is_the_upper),
 		cmocka_unit_test(test_a_tally_of_one_is_that_one),
 		cmocka_unit_test(test_an_empty_tally_has_nothing_to_tell),
 		cmocka_unit_test(test_a_full_tally_takes_no_more),

@@ -217,6 +217,7 @@ static void test_only_the_given_length_is_parsed(void **state)
 	struct value *v;
 
 	(void)state;
+	assert_int_equal(value_parse("{}\0x", 4, &v, NULL), -EBADMSG);
 	assert_int_equal(value_parse("{}garbage", 2, &v, NULL), 0);
 	value_free(v);
 	assert_int_equal(value_parse("123", 2, &v, NULL), 0);
