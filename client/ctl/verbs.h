@@ -52,6 +52,7 @@ ctl_verb_fn verb_wait;
 ctl_verb_fn verb_monitor;
 ctl_verb_fn verb_events;
 ctl_verb_fn verb_stats;
+ctl_verb_fn verb_cat_config;
 ctl_verb_fn verb_reload;
 ctl_verb_fn verb_call;
 ctl_verb_fn verb_help;

@@ -34,6 +34,7 @@ VERBS = [
     ["monitor", "--count=2", "--interval=10ms"],
     ["events"],
     ["stats"],
+    ["cat-config"],
     ["call", "GetStatus"],
     ["help"],
 ]
@@ -317,6 +318,24 @@ def test_reload_tells_what_is_wrong_with_the_configuration(program, ctl):
             assert_one_line(result.err, f"{config.name}:2: ")
 
 
+def test_cat_config_shows_the_files_in_force(program, ctl):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+        config.write("[Time]\nPeriod=50ms")
+        config.flush()
+        with Daemon(program, f"--config={config.name}") as d:
+            args = [ctl, f"--runtime-dir={d.runtime_dir}", "cat-config"]
+            result = run(*args)
+            assert_equal((result.code, result.err), (OK, ""))
+            assert f"# {config.name}\n[Time]\nPeriod=50ms\n" in result.out, result.out
+            files = {f["path"]: f["text"] for f in run(*args, "-j").json()["files"]}
+            assert_equal(files[config.name], "[Time]\nPeriod=50ms")
+            os.rename(config.name, config.name + ".gone")
+            result = run(*args)
+            os.rename(config.name + ".gone", config.name)
+            assert_equal(result.code, FAILURE)
+            assert_one_line(result.err, f"{config.name}: No such file")
+
+
 def test_call_hands_out_what_the_daemon_says(program, ctl):
     with Served(program, ctl) as d:
         result = d.run("call", "Read", '{"clocks":["TAI"]}')
@@ -345,6 +364,7 @@ def test_without_a_daemon_each_verb_says_so_or_does_what_it_can(_, ctl):
         "monitor": OK,
         "events": NOT_RUNNING,
         "stats": NOT_RUNNING,
+        "cat-config": NOT_RUNNING,
         "call": NOT_RUNNING,
         "help": OK,
     }
