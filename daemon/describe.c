@@ -2,8 +2,8 @@
 /*
  * One function per type of the interface, each reading like its declaration.
  *
- * The one thing a reader would get wrong: an object in the making carries its error along, so that only
- * object_end() asks for it, and a member whose value could not be made spoils the whole.
+ * The one thing a reader would get wrong: an object in the making carries its error along, so that
+ * only object_end() asks for it, and a member whose value could not be made spoils the whole.
  */
 #include "daemon/describe.h"
 

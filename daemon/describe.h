@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * State into JSON: each function makes the object that one type of org.vdsotime.Time names, from plain values
- * and nothing else.
+ * State into JSON: each function makes the object that one type of org.vdsotime.Time names, from
+ * plain values and nothing else.
  *
- * What is not known is left out: a nullable member that is absent is null.  Every function returns NULL when
- * memory is short, and else an object that is the caller's.
+ * What is not known is left out: a nullable member that is absent is null.  Every function returns
+ * NULL when memory is short, and else an object that is the caller's.
  */
 #ifndef VDSOTIMED_DESCRIBE_H
 #define VDSOTIMED_DESCRIBE_H
@@ -66,7 +66,10 @@ struct json_object *describe_timestamp(
 	const struct describe_clock *c, int64_t time_ns, uint64_t counter_ticks);
 struct json_object *describe_event(const struct event *e, uint64_t number);
 
-/* refusal_name: of the numbers in s->refused, from 1 to refusals - 1.  stamps: has members of its own. */
+/*
+ * refusal_name: of the numbers in s->refused, from 1 to refusals - 1.  stamps: has members of its
+ * own.
+ */
 struct json_object *describe_statistics(const struct statistics *s, const char *socket, bool stamps,
 	const char *(*refusal_name)(unsigned int refusal), unsigned int refusals);
 

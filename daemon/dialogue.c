@@ -2,8 +2,8 @@
 /*
  * Reading, framing, writing; what a message means is varlink.c's.
  *
- * The one thing a reader would get wrong: the input is either in the peer's own buffer or in the shared
- * scratch, and the scratch is good for one turn only: input_keep() moves what is left of it.
+ * The one thing a reader would get wrong: the input is either in the peer's own buffer or in the
+ * shared scratch, and the scratch is good for one turn only: input_keep() moves what is left of it.
  */
 #include "daemon/dialogue.h"
 
@@ -64,7 +64,10 @@ static void wait_for(struct dialogue *d, enum waiting what)
 			what == WAITING_FRAME ? ds->frame_timeout_ns : ds->stall_timeout_ns);
 }
 
-/* Send on what is under way.  0, also when the peer cannot take all of it now; negative: it is gone. */
+/*
+ * Send on what is under way.  0, also when the peer cannot take all of it now; negative: it is
+ * gone.
+ */
 static int reply_flush(struct dialogue *d)
 {
 	struct statistics *statistics = &d->peer.set->statistics;
@@ -117,7 +120,7 @@ static void arrange(struct dialogue *d)
 		wait_for(d, WAITING_NOTHING);
 	if (waits)
 		loop_io_events(d->peer.io, LOOP_WRITE);
-	else if (more || d->kept_bytes == DIALOGUE_MESSAGE_MAX)
+	else if (more)
 		loop_io_events(d->peer.io, 0);
 	else
 		loop_io_events(d->peer.io, LOOP_READ);
@@ -145,7 +148,10 @@ static int stream_say(struct dialogue *d, enum varlink_cause cause)
 	return r < 0 ? r : 1;
 }
 
-/* Tell of every event that is new, as far as the peer takes it; the rest waits for the next occasion. */
+/*
+ * Tell of every event that is new, as far as the peer takes it; the rest waits for the next
+ * occasion.
+ */
 static int stream_events(struct dialogue *d)
 {
 	int r = 1;
@@ -192,7 +198,7 @@ static int stream_begin(struct dialogue *d, const struct varlink_stream *stream)
 	return 0;
 }
 
-/* Receive what is there behind the input that is left.  0, also when nothing came; negative: close. */
+/* Receive what is there behind the input that is left.  1; 0: nothing came; negative: close. */
 static int input_receive(struct dialogue *d, struct input *in)
 {
 	ssize_t n = recv(
@@ -204,7 +210,7 @@ static int input_receive(struct dialogue *d, struct input *in)
 		return -ENOTCONN;
 	d->peer.set->statistics.received_bytes += (uint64_t)n;
 	in->bytes += (size_t)n;
-	return 0;
+	return 1;
 }
 
 static int64_t monotonic_ns(const struct dialogues *ds)
@@ -261,13 +267,16 @@ static int input_serve(struct dialogue *d, struct input *in)
 	return 0;
 }
 
-/* Keep what is left for the next turn.  0, or negative: it is longer than a message may be. */
+/*
+ * Keep what is left for the next turn.  0, or negative: it is longer than a message may be, or so
+ * much waits behind a stream that nothing more could be read.
+ */
 static int input_keep(struct dialogue *d, const struct input *in)
 {
 	struct dialogues *ds = dialogues_of(d);
 
-	if (in->bytes == DIALOGUE_MESSAGE_MAX && !has_frame(in->at, in->bytes) &&
-		d->ticks == NULL) {
+	if (in->bytes == DIALOGUE_MESSAGE_MAX &&
+		(d->ticks != NULL || !has_frame(in->at, in->bytes))) {
 		ds->set.statistics.refused[VARLINK_REFUSAL_LENGTH]++;
 		return -EMSGSIZE;
 	}
@@ -288,6 +297,7 @@ static int dialogue_turn(struct peer *p, unsigned int events)
 	struct dialogue *d = (struct dialogue *)p;
 	struct dialogues *ds = dialogues_of(d);
 	struct input in = { d->kept != NULL ? d->kept : ds->scratch, d->kept_bytes };
+	bool dry = false; /* nothing was left to receive */
 	int r = 0;
 
 	if (d->reply.text != NULL) {
@@ -299,13 +309,19 @@ static int dialogue_turn(struct peer *p, unsigned int events)
 	} else if (in.bytes < DIALOGUE_MESSAGE_MAX &&
 		   (d->ticks != NULL || !has_frame(in.at, in.bytes))) {
 		r = input_receive(d, &in);
+		dry = r == 0;
 	}
-	if (r == 0)
+	if (r >= 0)
 		r = input_serve(d, &in);
 	if (r == 0)
 		r = input_keep(d, &in);
 	if (r == 0)
 		arrange(d);
+	if (r == 0 && !dry && p->set->draining) {
+		/* There may be more, and the peer must not be closed before it is answered. */
+		p->owing = true;
+		loop_io_again(p->io);
+	}
 	return r;
 }
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The conversations on the Varlink socket: a stream of messages, each ended by a NUL, answered in order.
+ * The conversations on the Varlink socket: a stream of messages, each ended by a NUL, answered in
+ * order.
  *
- * Between its messages a peer holds no buffer: what is received goes through one scratch buffer of the whole
- * socket, and only the beginning of a message that has not come whole is kept.  A peer has at most one reply
- * under way; until it is taken no further message of that peer is served or read.
+ * Between its messages a peer holds no buffer: what is received goes through one scratch buffer of
+ * the whole socket, and only the beginning of a message that has not come whole is kept.  A peer
+ * has at most one reply under way; until it is taken no further message of that peer is served or
+ * read.
  *
- * The one thing a reader would get wrong: while a method streams to a peer, its further messages wait, but
- * its socket is still read, or the loop would never learn that the peer has gone.
+ * The one thing a reader would get wrong: while a method streams to a peer, its further messages
+ * wait, but its socket is still read, or the loop would never learn that the peer has gone.  So
+ * what waits is bounded, and a peer that sends more is closed.
  */
 #ifndef VDSOTIMED_DIALOGUE_H
 #define VDSOTIMED_DIALOGUE_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts of the .varlink files in proto/wire, as the build puts them into the daemon (embed-interfaces.sh). */
+/*
+ * The texts of the .varlink files in proto/wire, as the build puts them into the daemon
+ * (embed-interfaces.sh).
+ */
 #ifndef VDSOTIMED_INTERFACES_H
 #define VDSOTIMED_INTERFACES_H
 

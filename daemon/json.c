@@ -2,8 +2,8 @@
 /*
  * A recursive descent over RFC 8259, as deep as JSON_DEPTH_MAX and no deeper.
  *
- * The one thing a reader would get wrong: keys are compared as bytes, which is comparing what they mean only
- * because an escape in a key is refused.
+ * The one thing a reader would get wrong: keys are compared as bytes, which is comparing what they
+ * mean only because an escape in a key is refused.
  */
 #include "daemon/json.h"
 
@@ -56,8 +56,8 @@ static unsigned int skip_digits(struct scan *s)
 }
 
 /*
- * One character of more than one byte: RFC 3629, table in its section 4.  The second byte's range is what
- * shuts out overlong forms, surrogates, and what lies beyond U+10FFFF.
+ * One character of more than one byte: RFC 3629, table in its section 4.  The second byte's range
+ * is what shuts out overlong forms, surrogates, and what lies beyond U+10FFFF.
  */
 static bool scan_utf8(struct scan *s)
 {

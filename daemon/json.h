@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is this text JSON, strictly, and small enough?  The gate before json-c, which even in its strict mode lets
- * through single quotes, NaN, control characters, duplicate keys (the last wins), keys cut at a NUL,
- * overlong UTF-8, lone surrogates and integers it then saturates.
+ * Is this text JSON, strictly, and small enough?  The gate before json-c, which even in its strict
+ * mode lets through single quotes, NaN, control characters, duplicate keys (the last wins), keys
+ * cut at a NUL, overlong UTF-8, lone surrogates and integers it then saturates.
  *
- * What passes: RFC 8259 in RFC 3629 UTF-8, an object at the top, no U+0000 anywhere, no escapes in keys, no
- * key twice in an object, integers of 64 bits signed, other numbers within a double's range, and no more
- * than the limits below.  Nothing is allocated, and time is linear but for the search for
- * duplicate keys, which the limits bound.
+ * What passes: RFC 8259 in RFC 3629 UTF-8, an object at the top, no U+0000 anywhere, no escapes in
+ * keys, no key twice in an object, integers of 64 bits signed, other numbers within a double's
+ * range, and no more than the limits below.  Nothing is allocated, and time is linear but for the
+ * search for duplicate keys, which the limits bound.
  */
 #ifndef VDSOTIMED_JSON_H
 #define VDSOTIMED_JSON_H

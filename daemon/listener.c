@@ -2,8 +2,9 @@
 /*
  * accept4() until nobody waits, or the turn is over: what is left is told again by the loop.
  *
- * The one thing a reader would get wrong: accept4() also reports errors of the connection that was to be
- * (ECONNABORTED and the like).  They concern nobody here; only want of descriptors or memory is ours.
+ * The one thing a reader would get wrong: accept4() also reports errors of the connection that was
+ * to be (ECONNABORTED and the like).  They concern nobody here; only want of descriptors or memory
+ * is ours.
  */
 #include "daemon/listener.h"
 

@@ -2,9 +2,10 @@
 /*
  * A listening socket: hands over each connection as it comes, and outlives the want of descriptors.
  *
- * At EMFILE or ENFILE the kernel keeps the connection waiting and the descriptor ready, which would spin the
- * loop (a million rounds a second, measured).  So a descriptor is held in reserve: it is given up to accept
- * and close that one connection, taken back, and the listener rests for a tenth of a second.
+ * At EMFILE or ENFILE the kernel keeps the connection waiting and the descriptor ready, which would
+ * spin the loop (a million rounds a second, measured).  So a descriptor is held in reserve: it is
+ * given up to accept and close that one connection, taken back, and the listener rests for a tenth
+ * of a second.
  */
 #ifndef VDSOTIMED_LISTENER_H
 #define VDSOTIMED_LISTENER_H
@@ -38,8 +39,8 @@ struct listener {
 
 /*
  * fd: listening, not blocking; the listener's own from here in every case.  accepted: takes over a
- * connection's fd, which is close-on-exec and does not block.  starved: a connection was turned away for
- * want of a descriptor or memory.  0, -ENOSPC, or what open() said.
+ * connection's fd, which is close-on-exec and does not block.  starved: a connection was turned
+ * away for want of a descriptor or memory.  0, -ENOSPC, or what open() said.
  */
 int listener_init(struct listener *l, struct loop *loop, int fd,
 	void (*accepted)(void *data, int fd), void (*starved)(void *data), void *data);

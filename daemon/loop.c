@@ -2,13 +2,13 @@
 /*
  * libev, and the only file that knows it.
  *
- * EVFLAG_NOENV, so that LIBEV_FLAGS in the environment chooses no other backend.  No ev_periodic: libev
- * would open a timerfd of its own for it.  Each ev_timer is started against a clock read just now, since
- * libev's idea of now is as old as the round.
+ * EVFLAG_NOENV, so that LIBEV_FLAGS in the environment chooses no other backend.  No ev_periodic:
+ * libev would open a timerfd of its own for it.  Each ev_timer is started against a clock read just
+ * now, since libev's idea of now is as old as the round.
  *
- * The one thing a reader would get wrong: an event fed to libev inside a callback is delivered in the same
- * round, before the other descriptors' turn.  loop_io_again() therefore goes through a list that a timer of
- * zero length empties in the round after.
+ * The one thing a reader would get wrong: an event fed to libev inside a callback is delivered in
+ * the same round, before the other descriptors' turn.  loop_io_again() therefore goes through a
+ * list that a timer of zero length empties in the round after.
  */
 #include "daemon/loop.h"
 
@@ -64,7 +64,9 @@ static void again_unlink(struct loop_io *w)
 	w->again_next = NULL;
 }
 
-/* Those who ask again while they are called wait for the round after: the list is taken over first. */
+/*
+ * Those who ask again while they are called wait for the round after: the list is taken over first.
+ */
 static void again_fire(struct ev_loop *ev, ev_timer *timer, int events)
 {
 	struct loop *l = timer->data;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop: descriptors, timers and signals call back.  libev stands behind it and shows nowhere
- * else.
+ * The event loop: descriptors, timers and signals call back.  libev stands behind it and shows
+ * nowhere else.
  *
- * Handles come from a slab whose size is fixed when the loop is made, so that watching another descriptor
- * never allocates.  Timers run on CLOCK_MONOTONIC and count from the call that starts them.
+ * Handles come from a slab whose size is fixed when the loop is made, so that watching another
+ * descriptor never allocates.  Timers run on CLOCK_MONOTONIC and count from the call that starts
+ * them.
  *
- * The one thing a reader would get wrong: a descriptor must be given up here before it is closed, and a
- * regular file or memfd cannot be watched at all.  One thread; not async-signal-safe, but for what it says.
+ * The one thing a reader would get wrong: a descriptor must be given up here before it is closed,
+ * and a regular file or memfd cannot be watched at all.  One thread; not async-signal-safe, but for
+ * what it says.
  */
 #ifndef VDSOTIMED_LOOP_H
 #define VDSOTIMED_LOOP_H
@@ -34,31 +36,42 @@ struct loop *loop_free(struct loop *l);
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
-/* One round: wait for the first event (wait), or just look, and call back.  For tests and for draining. */
+/*
+ * One round: wait for the first event (wait), or just look, and call back.  For tests and for
+ * draining.
+ */
 void loop_once(struct loop *l, int wait);
 
 /*
- * Watch fd (borrowed) for events (LOOP_READ | LOOP_WRITE, or 0: nothing for now).  Level-triggered: what
- * is not taken is told again in the next round.  0 or -ENOSPC (watchers_max are open).
+ * Watch fd (borrowed) for events (LOOP_READ | LOOP_WRITE, or 0: nothing for now).  Level-triggered:
+ * what is not taken is told again in the next round.  0 or -ENOSPC (watchers_max are open).
  */
 int loop_io_new(struct loop *l, int fd, unsigned int events,
 	void (*call)(void *data, unsigned int events), void *data, struct loop_io **ret);
 struct loop_io *loop_io_free(struct loop_io *w);
 void loop_io_events(struct loop_io *w, unsigned int events);
 
-/* Call w back in the next round as if LOOP_READ had come: its owner has more to do, after the others. */
+/*
+ * Call w back in the next round as if LOOP_READ had come: its owner has more to do, after the
+ * others.
+ */
 void loop_io_again(struct loop_io *w);
 
 /* A timer, not started.  0 or -ENOSPC. */
 int loop_timer_new(struct loop *l, void (*call)(void *data), void *data, struct loop_timer **ret);
 struct loop_timer *loop_timer_free(struct loop_timer *t);
 
-/* Call back once after after_ns, or every period_ns from now; starting again replaces what was set. */
+/*
+ * Call back once after after_ns, or every period_ns from now; starting again replaces what was set.
+ */
 void loop_timer_start(struct loop_timer *t, uint64_t after_ns);
 void loop_timer_start_periodic(struct loop_timer *t, uint64_t period_ns);
 void loop_timer_stop(struct loop_timer *t);
 
-/* Call back, from the loop, when signal signum came.  0 or -ENOSPC.  One loop per signal in a process. */
+/*
+ * Call back, from the loop, when signal signum came.  0 or -ENOSPC.  One loop per signal in a
+ * process.
+ */
 int loop_signal_new(struct loop *l, int signum, void (*call)(void *data, int signum), void *data,
 	struct loop_signal **ret);
 struct loop_signal *loop_signal_free(struct loop_signal *s);

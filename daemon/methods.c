@@ -2,8 +2,8 @@
 /*
  * Handlers, and the table of them at the end; org.vdsotime.Time.varlink says what each is for.
  *
- * The one thing a reader would get wrong: a time in a reply is read when its object is made, so the clocks
- * of one reply are some hundred nanoseconds apart.
+ * The one thing a reader would get wrong: a time in a reply is read when its object is made, so the
+ * clocks of one reply are some hundred nanoseconds apart.
  */
 #include "daemon/methods.h"
 
@@ -63,7 +63,9 @@ static int find_clock(const char *name)
 	return -1;
 }
 
-/* A bit per clock of describe_clocks; all when clocks is NULL or empty.  NULL, or the name of none. */
+/*
+ * A bit per clock of describe_clocks; all when clocks is NULL or empty.  NULL, or the name of none.
+ */
 static const char *choose_clocks(struct json_object *clocks, uint32_t *ret)
 {
 	size_t count = clocks == NULL ? 0 : json_object_array_length(clocks);

@@ -2,9 +2,9 @@
 /*
  * The life of a connection.
  *
- * The one thing a reader would get wrong: a Unix socket that is closed with unread input makes its peer see
- * ECONNRESET, on SOCK_SEQPACKET before the reply that it was already sent.  So closing is: shut both
- * directions, after which nothing more can arrive, read what is there, then close.
+ * The one thing a reader would get wrong: a Unix socket that is closed with unread input makes its
+ * peer see ECONNRESET, on SOCK_SEQPACKET before the reply that it was already sent.  So closing is:
+ * shut both directions, after which nothing more can arrive, read what is there, then close.
  */
 #include "daemon/peer.h"
 

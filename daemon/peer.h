@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A peer: one connection, charged to the user behind it, with its watcher and one timer, in the set of those
- * connected to the same socket.  What it says is the business of the conversation (stamps.c, dialogue.c),
- * which embeds it as its first member and lends it its memory.
+ * A peer: one connection, charged to the user behind it, with its watcher and one timer, in the set
+ * of those connected to the same socket.  What it says is the business of the conversation
+ * (stamps.c, dialogue.c), which embeds it as its first member and lends it its memory.
  *
- * The one thing a reader would get wrong: a peer closes only here, after its conversation has returned;
- * a conversation asks for it by a negative return and must not touch the peer after.
+ * The one thing a reader would get wrong: a peer closes only here, after its conversation has
+ * returned; a conversation asks for it by a negative return and must not touch the peer after.
  */
 #ifndef VDSOTIMED_PEER_H
 #define VDSOTIMED_PEER_H
@@ -32,8 +32,10 @@ struct quota_user;
 
 /* How the peers of one socket are talked to. */
 struct peer_calls {
-	/* Its socket can be read or written (LOOP_READ, LOOP_WRITE), or loop_io_again() was asked for.
-	 * Serves at most PEER_TURN frames.  0, or negative: close it. */
+	/*
+	 * Its socket can be read or written (LOOP_READ, LOOP_WRITE), or loop_io_again() was asked
+	 * for. Serves at most PEER_TURN frames.  0, or negative: close it.
+	 */
 	int (*turn)(struct peer *p, unsigned int events);
 	/* Its time is over: count why.  It is closed after this. */
 	void (*expired)(struct peer *p);
@@ -41,7 +43,10 @@ struct peer_calls {
 	void (*gone)(struct peer *p);
 };
 
-/* The peers of one socket, and what they share.  All members but the last three are set by the owner. */
+/*
+ * The peers of one socket, and what they share.  All members but the last three are set by the
+ * owner.
+ */
 struct peer_set {
 	struct loop *loop;
 	struct quota *quota;
@@ -65,19 +70,23 @@ struct peer {
 };
 
 /*
- * Take in a connection: ask who it is, charge the user, watch it for reading.  fd: the peer's own on
- * success, and only then.  0; -EUSERS, -EDQUOT (see quota.h); -ENOSPC; what getsockopt() said.
+ * Take in a connection: ask who it is, charge the user, watch it for reading.  fd: the peer's own
+ * on success, and only then.  0; -EUSERS, -EDQUOT (see quota.h); -ENOSPC; what getsockopt() said.
  */
 int peer_init(struct peer *p, struct peer_set *set, int fd);
 
-/* Close every peer that owes nothing once it has had one more turn; the others when they have paid. */
+/*
+ * Close every peer that owes nothing once it has had one more turn; the others when they have paid.
+ */
 void peer_set_drain(struct peer_set *set);
 
 /* Close them all, now. */
 void peer_set_close(struct peer_set *set);
 
-/* Close p if r, as a conversation's turn returned it, says so; to be called with whatever comes back from
- * serving it outside its turn (a subscription's tick). */
+/*
+ * Close p if r, as a conversation's turn returned it, says so; to be called with whatever comes
+ * back from serving it outside its turn (a subscription's tick).
+ */
 void peer_settle(struct peer *p, int r);
 
 /* Call expired() and close it unless the timer is stopped or started again before. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hash of users with chains, over a slab that has room for one user per possible connection: charging
- * cannot fail for want of memory.
+ * A hash of users with chains, over a slab that has room for one user per possible connection:
+ * charging cannot fail for want of memory.
  *
- * The one thing a reader would get wrong: a user's entry lives exactly as long as it has a connection, so
- * a pointer to it is good for whoever holds one, and for nobody else.
+ * The one thing a reader would get wrong: a user's entry lives exactly as long as it has a
+ * connection, so a pointer to it is good for whoever holds one, and for nobody else.
  */
 #include "daemon/quota.h"
 
@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Uids are handed out in rows: multiplying spreads them over the upper bits (Knuth's 2^32 / phi). */
+/*
+ * Uids are handed out in rows: multiplying spreads them over the upper bits (Knuth's 2^32 / phi).
+ */
 static struct quota_user **bucket_of(const struct quota *q, uint32_t uid)
 {
 	return &q->buckets[((uid * UINT32_C(2654435769)) >> 12) & q->bucket_mask];

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may have how much.  Each connection and each subscription is charged to the user behind it, so that
- * one user can use up neither the daemon nor the others' share, and is given back when it ends.
+ * Who may have how much.  Each connection and each subscription is charged to the user behind it,
+ * so that one user can use up neither the daemon nor the others' share, and is given back when it
+ * ends.
  *
- * A user is a uid as SO_PEERCRED tells it, and is known while it has a connection.  Root and the daemon's
- * own uid are privileged: no limit per user, and a reserve of connections that others cannot reach, so that
- * an operator gets in while somebody floods.
+ * A user is a uid as SO_PEERCRED tells it, and is known while it has a connection.  Root and the
+ * daemon's own uid are privileged: no limit per user, and a reserve of connections that others
+ * cannot reach, so that an operator gets in while somebody floods.
  *
- * The one thing a reader would get wrong: every charge is one object held by the caller, and is released
- * exactly once.  quota_charges() is 0 at exit, and tests look.
+ * The one thing a reader would get wrong: every charge is one object held by the caller, and is
+ * released exactly once.  quota_charges() is 0 at exit, and tests look.
  */
 #ifndef VDSOTIMED_QUOTA_H
 #define VDSOTIMED_QUOTA_H
@@ -56,7 +57,10 @@ void quota_configure(struct quota *q, const struct quota_limits *limits);
 /* Root, or the daemon's own user? */
 bool quota_privileged(const struct quota *q, uint32_t uid);
 
-/* Charge a connection.  0; -EUSERS (peers_max, or its open part, is used up); -EDQUOT (this user's is). */
+/*
+ * Charge a connection.  0; -EUSERS (peers_max, or its open part, is used up); -EDQUOT (this user's
+ * is).
+ */
 int quota_charge_peer(struct quota *q, uint32_t uid, struct quota_user **ret);
 
 /* user may be gone afterwards.  Its subscriptions are released before. */

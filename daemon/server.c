@@ -2,8 +2,8 @@
 /*
  * Wiring: sockets to their conversations, and all of them to one quota.
  *
- * The one thing a reader would get wrong: a socket file is removed only while it is the very file that we
- * made.  Somebody may have put another there, and it is theirs.
+ * The one thing a reader would get wrong: a socket file is removed only while it is the very file
+ * that we made.  Somebody may have put another there, and it is theirs.
  */
 #include "daemon/server.h"
 
@@ -272,7 +272,9 @@ static int socket_option(int fd, int option)
 	return value;
 }
 
-/* Is fd a listening AF_UNIX socket of that type?  It must not block, nor get into other programs. */
+/*
+ * Is fd a listening AF_UNIX socket of that type?  It must not block, nor get into other programs.
+ */
 static int passed_check(int fd, int type)
 {
 	int r = socket_option(fd, SO_DOMAIN);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The server: both sockets and everyone connected to them.  It owns listeners, peers, quotas and the memory
- * of all of them, which is taken at once when it is made; serving allocates nothing but the JSON of a
- * Varlink call.
+ * The server: both sockets and everyone connected to them.  It owns listeners, peers, quotas and
+ * the memory of all of them, which is taken at once when it is made; serving allocates nothing but
+ * the JSON of a Varlink call.
  *
- * It reads time from the keeper and knows nothing of configuration files or the service manager: main hands
- * it sockets that were passed in, limits, and the facts that status tells of the daemon.
+ * It reads time from the keeper and knows nothing of configuration files or the service manager:
+ * main hands it sockets that were passed in, limits, and the facts that status tells of the daemon.
  *
- * The one thing a reader would get wrong: it does not guard the runtime directory.  Whoever lets it make
- * sockets by path holds the directory's lock, so that a socket file found there is a dead daemon's.
+ * The one thing a reader would get wrong: it does not guard the runtime directory.  Whoever lets it
+ * make sockets by path holds the directory's lock, so that a socket file found there is a dead
+ * daemon's.
  */
 #ifndef VDSOTIMED_SERVER_H
 #define VDSOTIMED_SERVER_H
@@ -55,14 +56,18 @@ struct server_refused_configuration {
 	char message[256]; /* a sentence */
 };
 
-/* What status tells of the daemon, and what a peer may ask of it.  Borrowed; outlives the server. */
+/*
+ * What status tells of the daemon, and what a peer may ask of it.  Borrowed; outlives the server.
+ */
 struct server_facts {
 	const char *version;
 	const char *runtime_dir;
 	const char *const *configuration_files; /* in order, NULL at the end; may be NULL */
 
-	/* Read the configuration again and put it in force; 0, or negative and *ret filled.  NULL: Reload
-	 * answers MethodNotImplemented. */
+	/*
+	 * Read the configuration again and put it in force; 0, or negative and *ret filled.  NULL:
+	 * Reload answers MethodNotImplemented.
+	 */
 	int (*reload)(void *data, struct server_refused_configuration *ret);
 	void *data;
 };
@@ -71,8 +76,8 @@ struct server_facts {
 uint32_t server_watchers(const struct server_options *options);
 
 /*
- * Take the memory and nothing else: no socket is open yet.  options are copied, the rest is borrowed.
- * 0, -ENOMEM, or -EINVAL (a limit out of its range).
+ * Take the memory and nothing else: no socket is open yet.  options are copied, the rest is
+ * borrowed. 0, -ENOMEM, or -EINVAL (a limit out of its range).
  */
 int server_new(struct server **ret, const struct server_options *options, struct loop *loop,
 	struct keeper *keeper, const struct server_facts *facts);
@@ -81,16 +86,16 @@ int server_new(struct server **ret, const struct server_options *options, struct
 struct server *server_free(struct server *s);
 
 /*
- * Serve on a socket that was passed in under that name ("stamp", "varlink").  fd: listening, consumed in
- * every case.  0; -ENOENT (no such name); -EEXIST (there is one already); -ENOTSOCK, -EPROTOTYPE (not
- * AF_UNIX, of the wrong type, or not listening).
+ * Serve on a socket that was passed in under that name ("stamp", "varlink").  fd: listening,
+ * consumed in every case.  0; -ENOENT (no such name); -EEXIST (there is one already); -ENOTSOCK,
+ * -EPROTOTYPE (not AF_UNIX, of the wrong type, or not listening).
  */
 int server_listen_fd(struct server *s, const char *name, int fd);
 
 /*
- * Serve on a socket of our own in runtime_dir (of the facts), mode 0666; a dead daemon's file is replaced.
- * Nothing to do for a socket that was passed in.  0; -ENAMETOOLONG; -EADDRINUSE (what is there is no
- * socket); what bind() said.
+ * Serve on a socket of our own in runtime_dir (of the facts), mode 0666; a dead daemon's file is
+ * replaced. Nothing to do for a socket that was passed in.  0; -ENAMETOOLONG; -EADDRINUSE (what is
+ * there is no socket); what bind() said.
  */
 int server_listen(struct server *s, enum server_socket socket);
 
@@ -98,9 +103,9 @@ int server_listen(struct server *s, enum server_socket socket);
 void server_configure(struct server *s, const struct server_options *options);
 
 /*
- * Stop: listen no more (and remove the socket files that are ours), answer what was received, close whoever
- * has taken its last reply, give the others until timeout_ns, and then call done (from the loop, or before
- * this returns; it must not free the server).  May be called once.
+ * Stop: listen no more (and remove the socket files that are ours), answer what was received, close
+ * whoever has taken its last reply, give the others until timeout_ns, and then call done (from the
+ * loop, or before this returns; it must not free the server).  May be called once.
  */
 void server_stop(struct server *s, uint64_t timeout_ns, void (*done)(void *data), void *data);
 
@@ -111,8 +116,10 @@ void server_statistics(const struct server *s, enum server_socket socket, struct
 uint32_t server_users(const struct server *s);
 const struct server_options *server_limits(const struct server *s);
 
-/* The keeper has found a disturbance: tell those who monitor.  To be called by whoever receives the keeper's
- * events, after the keeper has logged it. */
+/*
+ * The keeper has found a disturbance: tell those who monitor.  To be called by whoever receives the
+ * keeper's events, after the keeper has logged it.
+ */
 void server_event(struct server *s);
 
 /* Objects charged to users now: 0 once everyone has gone. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Items in a row and a list of those that came back.  The list is made as items come back, not at the
- * start: making it would touch every page.
+ * Items in a row and a list of those that came back.  The list is made as items come back, not at
+ * the start: making it would touch every page.
  */
 #include "daemon/slab.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A slab: room for a fixed number of items of one size, taken at once and handed out one by one, so that
- * serving never allocates and never finds the memory gone.
+ * A slab: room for a fixed number of items of one size, taken at once and handed out one by one, so
+ * that serving never allocates and never finds the memory gone.
  *
- * The room is address space until an item is used for the first time: what was never handed out costs no
- * page.  The last item given back is the first handed out again.  Items are not cleared.
+ * The room is address space until an item is used for the first time: what was never handed out
+ * costs no page.  The last item given back is the first handed out again.  Items are not cleared.
  */
 #ifndef VDSOTIMED_SLAB_H
 #define VDSOTIMED_SLAB_H

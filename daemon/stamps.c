@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Serving stamps.  One packet is served per turn and peer: the loop tells again of what is left, after
- * the others, and a peer that asks and waits costs no receive that finds nothing.
+ * Serving stamps.  One packet is served per turn and peer: the loop tells again of what is left,
+ * after the others, and a peer that asks and waits costs no receive that finds nothing.
  *
- * The one thing a reader would get wrong: a packet may be served twice (see stamps.h), so a handler must
- * come to the same state when it is called again.
+ * The one thing a reader would get wrong: a packet may be served twice (see stamps.h), so a handler
+ * must come to the same state when it is called again.
  */
 #include "daemon/stamps.h"
 
@@ -19,6 +19,9 @@
 #include "daemon/keeper.h"
 #include "daemon/loop.h"
 #include "daemon/quota.h"
+
+/* What a receive queue may hold: it is bounded by the sender's SO_SNDBUF. */
+#define DRAIN_PACKETS_MAX 1024
 
 /* A tick's due times are counted from its start, so that a late loop shifts none of them. */
 struct subscription {
@@ -361,7 +364,7 @@ static int packet_turn(struct stamp_peer *sp)
 static int stamp_turn(struct peer *p, unsigned int events)
 {
 	struct stamp_peer *sp = (struct stamp_peer *)p;
-	int packets = p->set->draining ? PEER_TURN : 1;
+	int packets = p->set->draining ? DRAIN_PACKETS_MAX : 1;
 	int r = 1;
 
 	if (p->owing && events & LOOP_WRITE)

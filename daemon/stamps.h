@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The conversations on the stamp socket: packets of requests in, packets of records out (proto/wire/stamp.h),
- * and the ticks of those who subscribed.
+ * The conversations on the stamp socket: packets of requests in, packets of records out
+ * (proto/wire/stamp.h), and the ticks of those who subscribed.
  *
- * A packet is served from one scratch buffer of the whole socket, at once, and nothing is allocated.  When
- * the peer does not take its reply, the packet of requests is kept and served again once it does, so that
- * its stamps are fresh; until then no other is read from that peer.
+ * A packet is served from one scratch buffer of the whole socket, at once, and nothing is
+ * allocated.  When the peer does not take its reply, the packet of requests is kept and served
+ * again once it does, so that its stamps are fresh; until then no other is read from that peer.
  *
- * The one thing a reader would get wrong: no receive here has a control buffer.  A descriptor that a peer
- * sends is dropped by the kernel, and is never ours to close.
+ * The one thing a reader would get wrong: no receive here has a control buffer.  A descriptor that
+ * a peer sends is dropped by the kernel, and is never ours to close.
  */
 #ifndef VDSOTIMED_STAMPS_H
 #define VDSOTIMED_STAMPS_H
@@ -35,8 +35,8 @@ struct stamps {
 };
 
 /*
- * loop, quota and keeper are borrowed.  0 or -ENOMEM; nothing is allocated after.  The timeouts are the
- * owner's to set before anyone is accepted, and at any time after.
+ * loop, quota and keeper are borrowed.  0 or -ENOMEM; nothing is allocated after.  The timeouts are
+ * the owner's to set before anyone is accepted, and at any time after.
  */
 int stamps_init(struct stamps *s, struct loop *loop, struct quota *quota,
 	const struct keeper *keeper, uint32_t peers_max);

@@ -33,7 +33,10 @@ struct statistics {
 	uint64_t serve_time[STATISTICS_HISTOGRAM]; /* [n]: frames served in 2^n to 2^(n+1) - 1 ns */
 };
 
-/* Count one frame that took ns to serve; what is longer than the histogram goes into its last element. */
+/*
+ * Count one frame that took ns to serve; what is longer than the histogram goes into its last
+ * element.
+ */
 void statistics_served(struct statistics *s, uint64_t ns);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * From message to call, from answer to reply.
  *
- * The one thing a reader would get wrong: json-c asserts on a NULL object, and its constructors return NULL
- * when memory is short.  So everything is put into objects by varlink_put().
+ * The one thing a reader would get wrong: json-c asserts on a NULL object, and its constructors
+ * return NULL when memory is short.  So everything is put into objects by varlink_put().
  */
 #include "daemon/varlink.h"
 
@@ -156,7 +156,10 @@ static const struct varlink_parameter *find_parameter(
 	return NULL;
 }
 
-/* The name of the first parameter that is undeclared, of the wrong type, or missing; NULL: all are well. */
+/*
+ * The name of the first parameter that is undeclared, of the wrong type, or missing; NULL: all are
+ * well.
+ */
 static const char *wrong_parameter(
 	const struct varlink_parameter *list, struct json_object *parameters)
 {

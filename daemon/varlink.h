@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Varlink engine: one message in, at most one reply out.  It knows the protocol (varlink.org, UAPI.20) and
- * org.varlink.service, and calls methods by a table; sockets are the dialogue's business.
+ * The Varlink engine: one message in, at most one reply out.  It knows the protocol (varlink.org,
+ * UAPI.20) and org.varlink.service, and calls methods by a table; sockets are the dialogue's
+ * business.
  *
- * A message is judged by json_check() before json-c sees it, and its parameters by the method's own list
- * before its handler does: a handler finds what it declared, and nothing else.
+ * A message is judged by json_check() before json-c sees it, and its parameters by the method's own
+ * list before its handler does: a handler finds what it declared, and nothing else.
  *
- * The one thing a reader would get wrong: a message that is no call closes the connection without a reply;
- * a call that cannot be done is answered with an error.
+ * The one thing a reader would get wrong: a message that is no call closes the connection without a
+ * reply; a call that cannot be done is answered with an error.
  */
 #ifndef VDSOTIMED_VARLINK_H
 #define VDSOTIMED_VARLINK_H
@@ -54,8 +55,8 @@ struct varlink_parameter {
 enum varlink_cause { VARLINK_TICK, VARLINK_EVENT };
 
 /*
- * A reply to be followed by others: what a method that streams leaves behind.  Whoever owns the connection
- * keeps it, and calls varlink_stream_next() each interval_ns, and for each event.
+ * A reply to be followed by others: what a method that streams leaves behind.  Whoever owns the
+ * connection keeps it, and calls varlink_stream_next() each interval_ns, and for each event.
  */
 struct varlink_stream {
 	const struct varlink_method *method; /* NULL: there is no stream */
@@ -113,24 +114,35 @@ struct varlink_reply {
 void varlink_reply_release(struct varlink_reply *r);
 
 /*
- * Serve one message of bytes, without its NUL, from a peer that is privileged or not.  0 and *ret, to be released; *stream filled when the method
- * left one.  An enum varlink_refusal: close the connection.  -ENOMEM.
+ * Serve one message of bytes, without its NUL, from a peer that is privileged or not.  0 and *ret,
+ * to be released; *stream filled when the method left one.  An enum varlink_refusal: close the
+ * connection.  -ENOMEM.
  */
 int varlink_serve(const struct varlink_service *v, bool privileged, const char *message,
 	size_t bytes, struct varlink_reply *ret, struct varlink_stream *stream);
 
-/* The reply org.varlink.service.PermissionDenied, for what the engine cannot know of.  0 or -ENOMEM. */
+/*
+ * The reply org.varlink.service.PermissionDenied, for what the engine cannot know of.  0 or
+ * -ENOMEM.
+ */
 int varlink_denied(struct varlink_reply *ret);
 
-/* The stream's next reply.  When it was the last, stream->method is NULL after it.  0 or -ENOMEM. */
+/*
+ * The stream's next reply.  When it was the last, stream->method is NULL after it.  0 or -ENOMEM.
+ */
 int varlink_stream_next(
 	struct varlink_stream *stream, enum varlink_cause cause, struct varlink_reply *ret);
 
-/* For handlers.  Answer with that error (a full, static name) and a parameter, if key is not NULL. */
+/*
+ * For handlers.  Answer with that error (a full, static name) and a parameter, if key is not NULL.
+ */
 int varlink_error(
 	struct varlink_answer *answer, const char *error, const char *key, const char *value);
 
-/* object[key] = value, which is consumed in every case.  0; -ENOMEM, also when either of them is NULL. */
+/*
+ * object[key] = value, which is consumed in every case.  0; -ENOMEM, also when either of them is
+ * NULL.
+ */
 int varlink_put(struct json_object *object, const char *key, struct json_object *value);
 
 #endif

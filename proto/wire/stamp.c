@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks of stamp packets, and the requests themselves.  The list of messages in stamp.h decides which
- * operations exist; each check is one pass over the packet, so that nothing of it is served before all of
- * it is known to be proper.
+ * Checks of stamp packets, and the requests themselves.  The list of messages in stamp.h decides
+ * which operations exist; each check is one pass over the packet, so that nothing of it is served
+ * before all of it is known to be proper.
  *
- * The one thing a reader would get wrong: a packet may be longer than what was received of it, so its
- * length is looked at before its bytes.
+ * The one thing a reader would get wrong: a packet may be longer than what was received of it, so
+ * its length is looked at before its bytes.
  */
 #include "proto/wire/stamp.h"
 
@@ -103,7 +103,10 @@ static bool request_reserved_zero(const struct stamp_request *r)
 	}
 }
 
-/* The order of the tests is that of what one may rely on: the op before what it makes of the other bytes. */
+/*
+ * The order of the tests is that of what one may rely on: the op before what it makes of the other
+ * bytes.
+ */
 static enum stamp_refusal request_check(const struct stamp_request *r, bool hello_due)
 {
 	if (hello_due && r->op != STAMP_OP_HELLO)

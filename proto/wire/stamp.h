@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stamp socket's contract, whole: SOCK_SEQPACKET under the runtime directory, native byte order.
+ * The stamp socket's contract, whole: SOCK_SEQPACKET under the runtime directory, native byte
+ * order.
  *
- * A packet is 1 to STAMP_PACKET_MAX requests of 16 bytes; its reply is ONE packet of as many records of 32
- * bytes, in the same order, each answered when it is served.  The first request of a connection, and no
- * other, is HELLO; the rest of its packet may follow it at once, so that an attach is one packet out and
- * one in.  A record's error is 0 or -errno and concerns that request alone.  What is no request at all
- * (a wrong length, an unknown op, a reserved bit, no HELLO) is not answered: the connection is closed and
- * the reason counted.
+ * A packet is 1 to STAMP_PACKET_MAX requests of 16 bytes; its reply is ONE packet of as many
+ * records of 32 bytes, in the same order, each answered when it is served.  The first request of a
+ * connection, and no other, is HELLO; the rest of its packet may follow it at once, so that an
+ * attach is one packet out and one in.  A record's error is 0 or -errno and concerns that request
+ * alone.  What is no request at all (a wrong length, an unknown op, a reserved bit, no HELLO) is
+ * not answered: the connection is closed and the reason counted.
  *
- * The one thing a reader would get wrong: on a connection that has subscribed, packets of TICK records come
- * between the replies.  A reply never mixes with them: look at the op of a packet's first record.
+ * The one thing a reader would get wrong: on a connection that has subscribed, packets of TICK
+ * records come between the replies.  A reply never mixes with them: look at the op of a packet's
+ * first record.
  *
  * Freestanding: the daemon and the client compile the same text, with no libc under it.
  */
@@ -87,7 +89,10 @@ enum {
 	STAMP_FLAG_LAST = 1 << 1, /* TICK: count is reached, no more will come */
 };
 
-/* A record: the answer to one request.  With an error every member behind it is zero, but for HELLO. */
+/*
+ * A record: the answer to one request.  With an error every member behind it is zero, but for
+ * HELLO.
+ */
 struct stamp_record {
 	uint16_t op; /* of the request; TICK for a subscription's record */
 	uint16_t flags; /* STAMP_FLAG_*, else 0 */
@@ -120,9 +125,11 @@ struct stamp_record {
 		lost; /* TICK: due since the one before, and not sent: the reader or the daemon was slow */
 };
 
-/* Errors of a record: HELLO -EPROTONOSUPPORT (version 0; then closed); ATTACH -ENODATA (there is no page);
- * STAMP, SUBSCRIBE -EINVAL (a clock other than REALTIME, MONOTONIC, MONOTONIC_RAW, BOOTTIME, TAI);
- * SUBSCRIBE -ERANGE (shorter than STAMP_INTERVAL_MIN_US), -EDQUOT (this user has too many). */
+/*
+ * Errors of a record: HELLO -EPROTONOSUPPORT (version 0; then closed); ATTACH -ENODATA (there is no
+ * page); STAMP, SUBSCRIBE -EINVAL (a clock other than REALTIME, MONOTONIC, MONOTONIC_RAW, BOOTTIME,
+ * TAI); SUBSCRIBE -ERANGE (shorter than STAMP_INTERVAL_MIN_US), -EDQUOT (this user has too many).
+ */
 #define STAMP_INTERVAL_MIN_US 1000
 
 _Static_assert(sizeof(struct stamp_request) == 16, "a request is 16 bytes");
@@ -151,16 +158,17 @@ struct stamp_request stamp_stamp(int32_t clock_id);
 struct stamp_request stamp_subscribe(int32_t clock_id, uint32_t interval_us, uint32_t count);
 
 /*
- * The daemon's side: may this packet be served?  bytes: its whole length, also when that is more than was
- * received; greeted: an earlier packet of the connection has said HELLO.
- * STAMP_ACCEPTED and the number of its requests (1 to STAMP_PACKET_MAX), or the reason why not.
+ * The daemon's side: may this packet be served?  bytes: its whole length, also when that is more
+ * than was received; greeted: an earlier packet of the connection has said HELLO. STAMP_ACCEPTED
+ * and the number of its requests (1 to STAMP_PACKET_MAX), or the reason why not.
  */
 enum stamp_refusal stamp_request_check(
 	const struct stamp_request *packet, size_t bytes, bool greeted, size_t *ret_count);
 
 /*
- * The client's side: is this packet the reply to those count requests?  bytes as above.  A record for each,
- * of its op, with flags that exist, an error that is none or negative, and zero where the op says so.
+ * The client's side: is this packet the reply to those count requests?  bytes as above.  A record
+ * for each, of its op, with flags that exist, an error that is none or negative, and zero where the
+ * op says so.
  */
 bool stamp_reply_check(const struct stamp_request *requests, size_t count,
 	const struct stamp_record *packet, size_t bytes);

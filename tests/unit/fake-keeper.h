@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A keeper that a test fills in: the side of keeper.h that serving reads.  Linked before the daemon's
- * library, it stands in for the real one.
+ * A keeper that a test fills in: the side of keeper.h that serving reads.  Linked before the
+ * daemon's library, it stands in for the real one.
  */
 #ifndef VDSOTIMED_FAKE_KEEPER_H
 #define VDSOTIMED_FAKE_KEEPER_H

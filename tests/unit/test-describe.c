@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * org.vdsotime.Time, method by method: that each reply is what the interface declares, and that what the
- * keeper and the server know gets out.
+ * org.vdsotime.Time, method by method: that each reply is what the interface declares, and that
+ * what the keeper and the server know gets out.
  */
 #include <setjmp.h>
 #include <stdarg.h>

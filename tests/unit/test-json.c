@@ -188,7 +188,10 @@ static void test_number_of_values_is_bounded(void **state)
 	assert_int_equal(json_check(text, strlen(text)), JSON_LIMIT);
 }
 
-/* What passes is what json-c, asked to be strict, reads; and cutting a proper text anywhere refuses it. */
+/*
+ * What passes is what json-c, asked to be strict, reads; and cutting a proper text anywhere refuses
+ * it.
+ */
 static void test_what_passes_json_c_reads_whole(void **state)
 {
 	(void)state;

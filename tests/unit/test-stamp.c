@@ -127,7 +127,9 @@ static void test_second_attach_and_late_hello_are_refused(void **state)
 		stamp_request_check(packet, 48, false, &count), STAMP_REFUSAL_HELLO_REPEATED);
 }
 
-/* Any single bit that is set in a proper request of 16 bytes either is of a value's or is refused. */
+/*
+ * Any single bit that is set in a proper request of 16 bytes either is of a value's or is refused.
+ */
 static void test_no_reserved_bit_passes(void **state)
 {
 	struct stamp_request proper[3] = { stamp_attach(), stamp_stamp(0),
