@@ -70,10 +70,11 @@ static void print_daemon(const struct ctl *ctl, const struct value *state, int s
 		line_add(&l, "vdsotimed %s: %s", version ? version : "?",
 			status == CTL_OK ? "serving"
 					 : "serving, but this process does not read its page");
+		line_add(&l, " (%s", dir ? dir : "?");
 		if (value_get_int(daemon, "processId", &pid))
-			line_add(&l, " (pid %" PRId64, pid);
+			line_add(&l, ", pid %" PRId64, pid);
 		line_add_duration(&l, ", up ", daemon, "uptimeNSec");
-		line_add(&l, ", %s)", dir ? dir : "?");
+		line_add(&l, ")");
 	}
 	fprintf(ctl->out, "%s%s%s\n", text_color(ctl, color), l.text, text_color(ctl, TEXT_PLAIN));
 }

@@ -95,7 +95,7 @@ def test_status_tells_the_whole_state(program, ctl):
         result = d.run("status")
         assert_equal((result.code, result.err), (d.well, ""))
         first, *lines = result.out.splitlines()
-        assert re.match(rf"vdsotimed \d+\.\d+\.\d+: serving.*\(pid {d.process.pid}, up ", first), first
+        assert re.match(rf"vdsotimed \d+\.\d+\.\d+: serving.* \({d.runtime_dir}, pid {d.process.pid}, up ", first), first
         keys = [line.split(":")[0].strip() for line in lines if re.match(r" *\w[\w ]{0,12}: ", line)]
         wanted = ["vDSO", "Clocksource", "Counter", "Page", "Path here", "Tracking", "Sync", "Clients"]
         assert_equal(keys, wanted)

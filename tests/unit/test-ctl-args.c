@@ -69,6 +69,33 @@ static void test_every_verb_is_found_with_no_options(void **state)
 	}
 }
 
+static void test_every_option_is_taken_by_its_verb(void **state)
+{
+	(void)state;
+	for (const struct verb *v = verbs; v->name; v++) {
+		for (const struct verb_option *o = v->options; o && o->name; o++) {
+			char line[128];
+			struct parsed p;
+
+			snprintf(line, sizeof(line), "%s --%s%s%s", v->name, o->name,
+				o->argument ? " word" : "", v->operands_min > 0 ? " word" : "");
+			parse(&p, &pipe_env, line);
+			assert_int_equal(p.status, CTL_OK);
+			assert_true(ctl_has_option(&p.ctl, o->name));
+			done(&p);
+			if (!o->letter)
+				continue;
+			snprintf(line, sizeof(line), "-%c%s %s%s", o->letter,
+				o->argument ? " word" : "", v->name,
+				v->operands_min > 0 ? " word" : "");
+			parse(&p, &pipe_env, line);
+			assert_int_equal(p.status, CTL_OK);
+			assert_true(ctl_has_option(&p.ctl, o->name));
+			done(&p);
+		}
+	}
+}
+
 static void test_options_come_before_or_behind_the_verb(void **state)
 {
 	static const char *const lines[] = {
@@ -280,6 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_verb_is_found_with_no_options),
+		cmocka_unit_test(test_every_option_is_taken_by_its_verb),
 		cmocka_unit_test(test_options_come_before_or_behind_the_verb),
 		cmocka_unit_test(test_the_last_of_an_option_holds),
 		cmocka_unit_test(test_words_behind_two_dashes_are_operands),

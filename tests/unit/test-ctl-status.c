@@ -74,7 +74,7 @@ static void test_a_whole_answer_is_told_in_words_and_units(void **state)
 {
 	static const char *const lines[] = {
 		"vdsotimed 0.1.0: serving, but this process does not read its page "
-		"(pid 812, up 3h 12min, /run/x)\n",
+		"(/run/x, pid 812, up 3h 12min)\n",
 		"         vDSO: linux-vdso.so.1, version LINUX_2.6, 1 of 2 functions: clock_gettime, "
 		"getcpu (not there: system call)\n",
 		"  Clocksource: tsc (available: tsc hpet); vDSO reads avoid the system call: 22 ns against "
