@@ -33,8 +33,7 @@ enum server_socket { SERVER_SOCKETS(SERVER_SOCKET_ENUM) SERVER_SOCKET_COUNT };
 
 struct server_options {
 	uint32_t peers_max; /* of both sockets: 8 to 65536; 8192 */
-	uint32_t
-		peers_per_user_max; /* of one uid; the daemon's own and root are not held to it; 1024 */
+	uint32_t peers_per_user_max; /* of one uid, root and the daemon's own apart; 1024 */
 	uint32_t peers_reserved; /* of peers_max, kept for root and the daemon's own uid; 64 */
 	uint32_t subscriptions_max; /* of one uid; 1024 */
 	uint64_t frame_timeout_ns; /* from the first byte of a Varlink message to its last; 2 s */

@@ -73,8 +73,7 @@ struct stamp_request {
 			uint32_t flags; /* HELLO: reserved, 0 */
 		};
 		struct {
-			uint32_t
-				interval_us; /* SUBSCRIBE: 0 ends the subscription, then count is 0 */
+			uint32_t interval_us; /* SUBSCRIBE: 0 ends it, with a count of 0 */
 			uint32_t count; /* SUBSCRIBE: ticks to send; 0: until told otherwise */
 		};
 		uint64_t words; /* ATTACH, STAMP: reserved, 0 */
@@ -99,8 +98,7 @@ struct stamp_record {
 	int32_t error; /* 0 or -errno */
 	union {
 		struct {
-			uint32_t
-				version; /* HELLO: what is spoken from here: the older of both sides' */
+			uint32_t version; /* HELLO: spoken from here: the older of both */
 			uint32_t packet_max; /* HELLO: requests that a packet may have */
 		};
 		struct {
@@ -116,13 +114,11 @@ struct stamp_record {
 		uint64_t first;
 	};
 	union {
-		uint64_t
-			counter_ticks; /* STAMP, TICK: of the same instant; 0 without STAMP_FLAG_PAGE */
+		uint64_t counter_ticks; /* STAMP, TICK: of that instant; 0: not from the page */
 		uint64_t epoch; /* ATTACH: of the page, now */
 		uint64_t second;
 	};
-	uint64_t
-		lost; /* TICK: due since the one before, and not sent: the reader or the daemon was slow */
+	uint64_t lost; /* TICK: due since the one before, and not sent */
 };
 
 /*
