@@ -21,6 +21,13 @@ static const struct verb_option now_options[] = {
 	{ 0 },
 };
 
+static const struct verb_option vdso_options[] = {
+	{ "dump", 0, "FILE", "write the image as an ELF file" },
+	{ "image", 0, "FILE", "of this file, of any machine" },
+	{ "pid", 0, "PID", "of this process; default: the own" },
+	{ 0 },
+};
+
 static const struct verb_option bench_options[] = {
 	{ "seconds", 's', "SECONDS", "how long to measure; default: 2" },
 	{ "cpu", 'c', "NUMBER", "the CPU to stay on; default: the present one" },
@@ -61,6 +68,8 @@ const struct verb verbs[] = {
 	{ "clocks", "", 0, 0, "five clocks of one instant, each against the kernel's", NULL,
 		verb_clocks },
 	{ "now", "[CLOCK]", 0, 1, "one clock; default: REALTIME", now_options, verb_now },
+	{ "vdso", "", 0, 0, "the kernel's vDSO: its functions, symbols and mappings", vdso_options,
+		verb_vdso },
 	{ "bench", "", 0, 0, "what each way to read time costs here", bench_options, verb_bench },
 	{ "verify", "", 0, 0, "is the page within its bound of the kernel, and never backward",
 		verify_options, verb_verify },
