@@ -83,9 +83,11 @@ def check_include(root, path, kind, name):
 
 
 def check_order(path, includes, exists):
-    """A source includes its own header first, which in proto may be a public one."""
+    """A source includes its own header first: NAME.h, NAME-MORE.h, or in proto a public one."""
     own = path[:-2] + ".h"
-    if not path.endswith(".c") or not exists(own) or ('"', own) in includes[:1]:
+    if not path.endswith(".c") or not exists(own):
+        return None
+    if includes and includes[0][0] == '"' and re.match(re.escape(own[:-2]) + r"[.-]", includes[0][1]):
         return None
     if path.startswith("proto/") and includes and includes[0][1].startswith("vdsotime/"):
         return None
