@@ -15,6 +15,7 @@
 #include "daemon/keeper.h"
 #include "daemon/loop.h"
 #include "daemon/quota.h"
+#include "daemon/schedule.h"
 
 /* What the peer's one timer waits for. */
 enum waiting {
@@ -31,6 +32,7 @@ struct dialogue {
 	size_t sent_bytes; /* of it */
 	struct varlink_stream stream;
 	struct loop_timer *ticks; /* NULL: no stream */
+	struct schedule schedule; /* of the ticks */
 	enum waiting waiting;
 };
 
@@ -43,6 +45,14 @@ struct input {
 static struct dialogues *dialogues_of(const struct dialogue *d)
 {
 	return (struct dialogues *)(void *)d->peer.set;
+}
+
+static int64_t monotonic_ns(const struct dialogues *ds)
+{
+	int64_t now_ns = 0;
+
+	(void)keeper_read(ds->keeper, CLOCK_MONOTONIC, &now_ns, NULL);
+	return now_ns;
 }
 
 static bool has_frame(const char *at, size_t bytes)
@@ -161,21 +171,31 @@ static int stream_events(struct dialogue *d)
 	return r < 0 ? r : 0;
 }
 
-/* A tick is lost, and counted, when the reply before it is still under way. */
+/* Ticks are lost, and counted, when the reply before them is still under way. */
+static int stream_tick(struct dialogue *d, int64_t now_ns)
+{
+	uint64_t lost = 0;
+	bool due = schedule_take(&d->schedule, now_ns, &lost);
+	bool blocked = d->reply.text != NULL;
+	int r = 0;
+
+	lost += due && blocked;
+	d->stream.lost += lost;
+	d->peer.set->statistics.ticks_lost += lost;
+	if (due && !blocked)
+		r = stream_say(d, VARLINK_TICK);
+	if (r >= 0 && d->ticks != NULL)
+		loop_timer_start(d->ticks, schedule_wait_ns(&d->schedule, now_ns));
+	if (r >= 0)
+		arrange(d);
+	return r;
+}
+
 static void stream_due(void *data)
 {
 	struct dialogue *d = data;
-	int r = 0;
 
-	if (d->reply.text != NULL) {
-		d->stream.lost++;
-		d->peer.set->statistics.ticks_lost++;
-		return;
-	}
-	r = stream_say(d, VARLINK_TICK);
-	if (r >= 0)
-		arrange(d);
-	peer_settle(&d->peer, r);
+	peer_settle(&d->peer, stream_tick(d, monotonic_ns(dialogues_of(d))));
 }
 
 /* A method has left a stream: 0, or negative where there is no room for it. */
@@ -193,8 +213,10 @@ static int stream_begin(struct dialogue *d, const struct varlink_stream *stream)
 	}
 	d->stream = *stream;
 	set->statistics.subscriptions++;
-	if (stream->interval_ns > 0)
-		loop_timer_start_periodic(d->ticks, stream->interval_ns);
+	if (stream->interval_ns > 0) {
+		schedule_start(&d->schedule, monotonic_ns(dialogues_of(d)), stream->interval_ns);
+		loop_timer_start(d->ticks, stream->interval_ns);
+	}
 	return 0;
 }
 
@@ -211,14 +233,6 @@ static int input_receive(struct dialogue *d, struct input *in)
 	d->peer.set->statistics.received_bytes += (uint64_t)n;
 	in->bytes += (size_t)n;
 	return 1;
-}
-
-static int64_t monotonic_ns(const struct dialogues *ds)
-{
-	int64_t now_ns = 0;
-
-	(void)keeper_read(ds->keeper, CLOCK_MONOTONIC, &now_ns, NULL);
-	return now_ns;
 }
 
 static int message_serve(struct dialogue *d, const char *message, size_t bytes)

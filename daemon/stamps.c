@@ -19,18 +19,16 @@
 #include "daemon/keeper.h"
 #include "daemon/loop.h"
 #include "daemon/quota.h"
+#include "daemon/schedule.h"
 
 /* What a receive queue may hold: it is bounded by the sender's SO_SNDBUF. */
 #define DRAIN_PACKETS_MAX 1024
 
-/* A tick's due times are counted from its start, so that a late loop shifts none of them. */
 struct subscription {
 	struct loop_timer *timer; /* NULL: there is none */
+	struct schedule schedule;
 	int32_t clock_id;
 	uint32_t left; /* ticks to send; 0: no end */
-	uint64_t interval_ns;
-	int64_t started_ns; /* MONOTONIC */
-	uint64_t due; /* ticks that have come due, sent or lost */
 	uint64_t lost; /* since the last one sent */
 };
 
@@ -147,32 +145,28 @@ static int tick_send(struct stamp_peer *sp, struct stamp_record *tick)
 	return 0;
 }
 
+static void subscription_lose(struct stamp_peer *sp, uint64_t ticks)
+{
+	sp->subscription.lost += ticks;
+	stamps_of(sp)->set.statistics.ticks_lost += ticks;
+}
+
 static int subscription_tick(struct stamp_peer *sp)
 {
-	struct stamps *s = stamps_of(sp);
 	struct subscription *sub = &sp->subscription;
-	struct stamp_record tick = { .op = STAMP_OP_TICK };
-	int64_t since_ns = monotonic_ns(s) - sub->started_ns;
-	uint64_t due =
-		since_ns < 0 ? 0 : ((uint64_t)since_ns + sub->interval_ns / 2) / sub->interval_ns;
-	uint64_t skipped = due > sub->due + 1 ? due - sub->due - 1 : 0;
+	struct stamp_record tick = { .op = STAMP_OP_TICK, .lost = sub->lost };
 	int r;
 
-	sub->due += skipped + 1;
-	sub->lost += skipped;
-	s->set.statistics.ticks_lost += skipped;
-	tick.lost = sub->lost;
 	tick.flags = sub->left == 1 ? STAMP_FLAG_LAST : 0;
 	r = tick_send(sp, &tick);
 	stall_timer(sp, r == -EAGAIN || sp->peer.owing);
 	if (r == -EAGAIN) {
-		sub->lost++;
-		s->set.statistics.ticks_lost++;
+		subscription_lose(sp, 1);
 		return 0;
 	}
 	if (r < 0)
 		return r;
-	s->set.statistics.ticks++;
+	stamps_of(sp)->set.statistics.ticks++;
 	sub->lost = 0;
 	if (sub->left > 0 && --sub->left == 0)
 		subscription_end(sp);
@@ -182,8 +176,18 @@ static int subscription_tick(struct stamp_peer *sp)
 static void subscription_due(void *data)
 {
 	struct stamp_peer *sp = data;
+	struct subscription *sub = &sp->subscription;
+	int64_t now_ns = monotonic_ns(stamps_of(sp));
+	uint64_t skipped = 0;
+	int r = 0;
 
-	peer_settle(&sp->peer, subscription_tick(sp));
+	if (schedule_take(&sub->schedule, now_ns, &skipped)) {
+		subscription_lose(sp, skipped);
+		r = subscription_tick(sp);
+	}
+	if (r == 0 && sub->timer != NULL)
+		loop_timer_start(sub->timer, schedule_wait_ns(&sub->schedule, now_ns));
+	peer_settle(&sp->peer, r);
 }
 
 static int serve_subscribe(
@@ -207,16 +211,16 @@ static int serve_subscribe(
 	sp->subscription = (struct subscription){
 		.clock_id = q->clock_id,
 		.left = q->count,
-		.interval_ns = (uint64_t)q->interval_us * 1000,
-		.started_ns = monotonic_ns(s),
 	};
+	schedule_start(
+		&sp->subscription.schedule, monotonic_ns(s), (uint64_t)q->interval_us * 1000);
 	r = loop_timer_new(s->set.loop, subscription_due, sp, &sp->subscription.timer);
 	if (r < 0) {
 		quota_release_subscription(s->set.quota, sp->peer.user);
 		return r;
 	}
 	s->set.statistics.subscriptions++;
-	loop_timer_start_periodic(sp->subscription.timer, sp->subscription.interval_ns);
+	loop_timer_start(sp->subscription.timer, sp->subscription.schedule.interval_ns);
 	a->interval_us = q->interval_us;
 	a->count = q->count;
 	return 0;
