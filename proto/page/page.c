@@ -7,6 +7,8 @@
  */
 #include <vdsotime/page.h>
 
+#include "proto/vdso/bytes.h"
+
 #define AT(type, member, offset) \
 	_Static_assert(offsetof(struct type, member) == (offset), #type "." #member)
 #define SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type)
@@ -96,7 +98,7 @@ static int ring_find(const struct vdsotime_page *page, uint64_t newest, uint64_t
 			high = middle;
 		} else {
 			low = middle;
-			*ret = line;
+			bytes_copy(ret, &line, sizeof(*ret));
 			found = 1;
 		}
 	}

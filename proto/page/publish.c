@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/page/publish.h"
 
+#include "proto/vdso/bytes.h"
+
 static struct vdsotime_line *ring_slot(struct vdsotime_page *page, uint64_t generation)
 {
 	return &page->ring[generation % VDSOTIME_PAGE_RING];
@@ -60,7 +62,7 @@ int page_recover(struct vdsotime_page *page, struct vdsotime_line *ret)
 		slot.extra[VDSOTIME_EXTRA_GENERATION] != generation)
 		vdsotime_line_store(ring_slot(page, generation), &line[newest]);
 	VDSOTIME_SEQ_RELEASE(&page->epoch, (uint32_t)line[newest].extra[VDSOTIME_EXTRA_EPOCH]);
-	*ret = line[newest];
+	bytes_copy(ret, &line[newest], sizeof(*ret));
 	return 1;
 }
 
