@@ -35,6 +35,7 @@ void keeper_read_clocksource(struct keeper *k, struct news *n)
 	/* another clocksource has another raw rate */
 	discipline_init(&k->discipline, &k->counter.registration);
 	k->disturbed = true;
+	k->parted = true;
 	news_add(n, EVENT_CLOCKSOURCE_CHANGED, 0);
 }
 
@@ -79,6 +80,7 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 		(int64_t)(s->monotonic.counter_ticks - k->sample.monotonic.counter_ticks) <= 0) {
 		discipline_restart(&k->discipline);
 		k->disturbed = true;
+		k->parted = true;
 		news_add(n, EVENT_COUNTER_BACKWARDS, 0);
 	}
 	discipline_add(&k->discipline, s, &news);
@@ -87,6 +89,7 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 		if (s->boottime_offset_ns == k->sample.boottime_offset_ns)
 			news_add(n, EVENT_JUMPED, news.jump_ns);
 		k->disturbed = true;
+		k->parted = true;
 	}
 	if (news.rate_changed && llabs(news.rate_change_ppb) >= RATE_NEWS_PPB)
 		news_add(n, EVENT_RATE_CHANGED, news.rate_change_ppb);

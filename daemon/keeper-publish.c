@@ -76,7 +76,7 @@ static void publish_on(struct keeper *k, struct news *n)
 	int64_t leap = until_leap_ns(k);
 	struct vdsotime_line line = { 0 };
 
-	if (!k->disturbed && line_is_on(&old)) {
+	if (!k->parted && line_is_on(&old)) {
 		if (line_covers(&old, order.until_ticks))
 			order.old = &old;
 		else
@@ -103,6 +103,7 @@ static void publish_on(struct keeper *k, struct news *n)
 	if (!line_is_on(&old))
 		news_add(n, EVENT_PAGE_ON, 0);
 	k->disturbed = false;
+	k->parted = false;
 }
 
 /*

@@ -34,7 +34,8 @@ struct keeper {
 	struct writer writer;
 	struct sample sample; /* the last */
 	bool has_sample;
-	bool disturbed; /* since the last publication: go on from nothing, bump the epoch */
+	bool disturbed; /* since the last publication: bump the epoch */
+	bool parted; /* counter and clocks are, too: the line cannot go on from the last */
 	bool kept;
 	char clocksource[sizeof(((struct keeper_status *)0)->clocksource)];
 	char clocksources[sizeof(((struct keeper_status *)0)->clocksources)];

@@ -88,6 +88,7 @@ static int calibrate(struct keeper *k)
 		r = keeper_look(k, &ignored);
 	}
 	k->disturbed = false;
+	k->parted = false;
 	return r;
 }
 
@@ -165,6 +166,7 @@ void keeper_configure(struct keeper *k, const struct keeper_options *options)
 		k->clocksources, &k->counter);
 	discipline_init(&k->discipline, &k->counter.registration);
 	k->disturbed = true;
+	k->parted = true;
 }
 
 int keeper_read_kernel(const struct keeper *k, int32_t clock_id, int64_t *ret_ns)
