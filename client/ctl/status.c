@@ -225,19 +225,21 @@ static void print_tracking(const struct ctl *ctl, const struct value *state)
 	const struct value *tracking = value_get(state, "tracking");
 	char number[HUMANE_BYTES];
 	struct line l = { 0 };
-	int64_t ns, ps;
+	int64_t bound_ns, ns, ps;
 
-	if (!value_get_int(tracking, "boundNSec", &ns)) {
+	if (!value_get_int(tracking, "boundNSec", &bound_ns)) {
 		if (tracking)
 			text_field(ctl, "Tracking", "not compared with the kernel's clock yet");
 		return;
 	}
-	line_add(&l, "within %s of the kernel's clock", humane_duration(number, ns));
 	if (value_get_int(tracking, "residualNSec", &ns))
-		line_add(&l, "; last %s", humane_difference(number, ns));
+		line_add(&l, "last %s from the kernel's clock, ", humane_difference(number, ns));
 	if (value_get_int(tracking, "residualRmsPSec", &ps))
-		line_add(&l, ", rms %" PRId64 ".%" PRId64 " ns", ps / 1000, ps % 1000 / 100);
-	line_add_duration(&l, ", max ", tracking, "residualMaximumNSec");
+		line_add(&l, "rms %" PRId64 ".%" PRId64 " ns, ", ps / 1000, ps % 1000 / 100);
+	if (value_get_int(tracking, "residualMaximumNSec", &ns))
+		line_add(&l, "max %s; ", humane_duration(number, ns));
+	/* the bound is for the worst that may have happened since the last publication */
+	line_add(&l, "never more than %s", humane_duration(number, bound_ns));
 	text_field(ctl, "Tracking", "%s", l.text);
 }
 

@@ -84,7 +84,7 @@ static void test_a_whole_answer_is_told_in_words_and_units(void **state)
 		"         Page: on, generation 118204, epoch 2, age 3.10 ms, renewed every 100 ms, "
 		"good for 400 ms, continued from an earlier life, kept over restarts\n",
 		"    Path here: ",
-		"     Tracking: within 40 ns of the kernel's clock; last -3 ns, rms 2.3 ns, max 9 ns\n",
+		"     Tracking: last -3 ns from the kernel's clock, rms 2.3 ns, max 9 ns; never more than 40 ns\n",
 		"         Sync: claimed: REALTIME within 1.20 ms of UTC (told by its daemon)\n",
 		"               TAI-UTC 37 s, a leap second ends this UTC day, "
 		"frequency adjusted by -1.500 ppm\n",
