@@ -14,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <vdsotime/vdso.h>
 
@@ -26,6 +24,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/os.h"
+#include "daemon/process.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
 #include "daemon/server.h"
@@ -36,6 +35,9 @@
 
 /* What the loop watches for us beside the server: the keeper's timer, its watch, the signals. */
 #define OWN_WATCHERS 8
+
+/* Listeners, the page, the lock, the loop's own and the like. */
+#define OWN_DESCRIPTORS 64
 
 static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
@@ -205,22 +207,16 @@ static int fail(int r, const char *what, const char *where)
 	return r;
 }
 
-/*
- * Every peer is a descriptor, and the usual soft limit is 1024.  In the unit this is refused and not
- * needed: it sets the limit itself.
- */
+/* Every peer is a descriptor, and the usual soft limit is 1024. */
 static void raise_descriptor_limit(const struct daemon *d)
 {
-	rlim_t needed = d->config.server.peers_max + 64;
-	struct rlimit limit;
+	uint64_t limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
-		return;
-	limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < needed)
+	if (process_raise_descriptor_limit(d->config.server.peers_max + OWN_DESCRIPTORS, &limit) ==
+		-EMFILE)
 		log_warning("MaxPeers=%" PRIu32
 			    " cannot be reached: descriptors are limited to %" PRIu64,
-			d->config.server.peers_max, (uint64_t)limit.rlim_max);
+			d->config.server.peers_max, limit);
 }
 
 static int start_keeper(struct daemon *d)
@@ -364,6 +360,8 @@ int main(int argc, char **argv)
 
 	if (args_parse(argc, argv, &d.args, &code) < 0)
 		return code;
+	process_open_standard_descriptors();
+	process_mask_signals(SIG_BLOCK, signals, SIGNALS);
 	signal(SIGPIPE, SIG_IGN);
 	resolve_vdso(&d);
 	int64_t begun_ns = monotonic_ns(&d);
@@ -373,6 +371,7 @@ int main(int argc, char **argv)
 		keep_page(&d);
 		report_started(&d, begun_ns);
 		notify_ready(&d);
+		process_mask_signals(SIG_UNBLOCK, signals, SIGNALS);
 		loop_run(d.loop);
 		log_write(LEVEL_INFO, LOG_ID_STOPPED, NULL, "vdsotimed has stopped");
 	}

@@ -110,6 +110,42 @@ def test_directory_without_permission_is_refused(program):
         assert_in(f"{locked}: Permission denied", said)
 
 
+def test_stopped_at_any_moment_it_leaves_nothing_behind(program):
+    """Start takes some 10 ms here: signals come before, during and after it."""
+    codes = []
+    for delay_ms in range(0, 30, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            process = subprocess.Popen(
+                [program, f"--runtime-dir={folder}", "--config=/dev/null"],
+                stderr=subprocess.DEVNULL,
+            )
+            time.sleep(delay_ms / 1000)
+            process.terminate()
+            codes.append(process.wait(PATIENCE_S))
+            assert_equal(os.listdir(folder), [])
+    # Killed by the signal: only before main() had begun.
+    assert set(codes) <= {0, -signal.SIGTERM}, codes
+    assert_equal(codes[-1], 0)
+
+
+def test_closed_standard_descriptors_do_no_harm(program):
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh"]
+            + [program, f"--runtime-dir={folder}", "--config=/dev/null"]
+        )
+        end = time.monotonic() + PATIENCE_S
+        while not os.path.exists(os.path.join(folder, "org.vdsotime.Time")):
+            assert time.monotonic() < end and process.poll() is None
+            time.sleep(0.02)
+        reply = varlink(folder, "org.vdsotime.Time.GetStatus")
+        assert_equal(reply["parameters"]["daemon"]["processId"], process.pid)
+        for fd in range(3):
+            assert_equal(os.readlink(f"/proc/{process.pid}/fd/{fd}"), "/dev/null")
+        process.terminate()
+        assert_equal(process.wait(PATIENCE_S), 0)
+
+
 def test_path_too_long_for_a_socket_is_refused_and_cleaned_up(program):
     with tempfile.TemporaryDirectory() as folder:
         deep = os.path.join(folder, "d" * 100)
