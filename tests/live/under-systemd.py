@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The installed service under a real systemd: units, user, sockets, page store, watchdog, journal.
 
-    under-systemd.py BUILD_DIR
+    under-systemd.py BUILD_DIR READER
 
 Skips where namespaces of our own are not to be had (no root, no systemd, a container that forbids them).
 """
@@ -18,6 +18,7 @@ import time
 
 import tap
 from daemon import PATIENCE_S, varlink
+from library import Program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STARTED = "aa87a40a0a644837ac857844789b8d31"
@@ -47,7 +48,8 @@ def needs_unmet():
 class Machine:
     """A booted machine with our tree installed."""
 
-    def __init__(self, build_dir):
+    def __init__(self, build_dir, reader):
+        self.reader = reader
         self.folder = tempfile.mkdtemp(prefix="vdsotimed-systemd-")
         tree = os.path.join(self.folder, "tree")
         self.state = os.path.join(self.folder, "machine")
@@ -246,6 +248,20 @@ def test_page_outlives_a_restart(m):
     assert_page_went_on(m, before, pid)
 
 
+def test_reader_goes_on_while_the_daemon_is_killed(m):
+    """It ends at once when time goes backwards, or is farther from the kernel's than its bound."""
+    with Program([m.reader, m.root + "/run/vdsotimed"]) as program:
+        program.wait_for("page: ")
+        for _ in range(4):
+            m.run("systemctl", "reset-failed", "vdsotimed")
+            before, pid = m.status()["page"], m.pid()
+            m.told("systemctl", "kill", "--signal=KILL", "vdsotimed")
+            assert_page_went_on(m, before, pid)
+        time.sleep(0.3)
+        left = sum(1 for line in list(program.lines.queue) if line and "vdso: " in line)
+        print(f"# {program.finish()} reads; 4 kills, after which the page was left {left} times")
+
+
 def test_page_outlives_the_watchdog(m):
     m.write("/run/systemd/system/vdsotimed.service.d/quick.conf", "[Service]\nWatchdogSec=1s\n")
     m.told("systemctl", "daemon-reload")
@@ -323,14 +339,14 @@ def test_wrong_configuration_is_a_failed_start_that_says_why(m):
     m.told("systemctl", "start", "vdsotimed.service")
 
 
-def main(build_dir):
+def main(build_dir, reader):
     why = needs_unmet()
     machine = None
     # A test runner that gives up must not leave a machine running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         if not why:
-            machine = Machine(build_dir)
+            machine = Machine(build_dir, reader)
     except tap.Skip as skipped:
         why = skipped
     if why:
@@ -342,4 +358,4 @@ def main(build_dir):
         machine.close()
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])
