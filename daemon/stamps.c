@@ -369,12 +369,14 @@ static int stamp_turn(struct peer *p, unsigned int events)
 {
 	struct stamp_peer *sp = (struct stamp_peer *)p;
 	int packets = p->set->draining ? DRAIN_PACKETS_MAX : 1;
-	int r = 1;
+	int r = 0;
 
-	if (p->owing && events & LOOP_WRITE)
-		r = packet_answer(sp, sp->stalled, sp->stalled_count);
-	else if (p->owing)
+	if (p->owing && !(events & LOOP_WRITE))
 		return 0;
+	if (p->owing)
+		r = packet_answer(sp, sp->stalled, sp->stalled_count);
+	if (r == 0)
+		r = 1;
 	for (; r > 0 && packets > 0 && !p->owing; packets--)
 		r = packet_turn(sp);
 	return r < 0 ? r : 0;

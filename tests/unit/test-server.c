@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server over real sockets, in this process: the test turns the loop, so that it knows when
+ * everything has been done, and can look at what is charged.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/loop.h"
+#include "daemon/server.h"
+#include "daemon/statistics.h"
+#include "proto/wire/stamp.h"
+#include "tests/unit/fake-keeper.h"
+
+#define MS UINT64_C(1000000)
+
+struct world {
+	char folder[32];
+	struct keeper keeper;
+	struct loop *loop;
+	struct server *server;
+	struct server_facts facts;
+	struct server_options options;
+	unsigned int stopped;
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	strcpy(w->folder, "/tmp/test-server-XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	fake_keeper_init(&w->keeper);
+	w->facts = (struct server_facts){ .version = "1", .runtime_dir = w->folder };
+	w->options = (struct server_options)SERVER_OPTIONS_DEFAULT;
+	w->options.peers_max = 16;
+	w->options.peers_reserved = 2;
+	w->options.stall_timeout_ns = 50 * MS;
+	w->options.frame_timeout_ns = 50 * MS;
+	assert_int_equal(loop_new(&w->loop, server_watchers(&w->options)), 0);
+	assert_int_equal(server_new(&w->server, &w->options, w->loop, &w->keeper, &w->facts), 0);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	w->server = server_free(w->server);
+	assert_null(loop_free(w->loop));
+	if (w->keeper.page_fd >= 0)
+		close(w->keeper.page_fd);
+	assert_int_equal(rmdir(w->folder), 0); /* nothing is left behind */
+	free(w);
+	return 0;
+}
+
+static const char *path_in(struct world *w, const char *name)
+{
+	static char path[108];
+
+	snprintf(path, sizeof(path), "%s/%s", w->folder, name);
+	return path;
+}
+
+static unsigned int open_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static int connect_to(struct world *w, const char *name, int type)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path_in(w, name));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+static void turn(struct world *w)
+{
+	for (int i = 0; i < 20; i++)
+		loop_once(w->loop, 0);
+}
+
+static void listen_both(struct world *w)
+{
+	assert_int_equal(server_listen(w->server, SERVER_STAMP), 0);
+	assert_int_equal(server_listen(w->server, SERVER_VARLINK), 0);
+}
+
+static int greeted(struct world *w)
+{
+	struct stamp_request hello = stamp_hello();
+	struct stamp_record reply;
+	int fd = connect_to(w, "stamp", SOCK_SEQPACKET);
+
+	assert_true(fd >= 0);
+	assert_int_equal(send(fd, &hello, sizeof(hello), MSG_NOSIGNAL), sizeof(hello));
+	turn(w);
+	assert_int_equal(recv(fd, &reply, sizeof(reply), 0), sizeof(reply));
+	return fd;
+}
+
+static void test_sockets_are_for_everyone_and_removed_at_the_end(void **state)
+{
+	struct world *w = *state;
+	struct stat st;
+
+	listen_both(w);
+	assert_int_equal(server_listen(w->server, SERVER_STAMP), 0);
+	assert_int_equal(stat(path_in(w, "stamp"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0666);
+	assert_int_equal(stat(path_in(w, "org.vdsotime.Time"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0666);
+	w->server = server_free(w->server);
+	assert_int_equal(access(path_in(w, "stamp"), F_OK), -1);
+}
+
+static void test_dead_daemons_socket_is_replaced(void **state)
+{
+	struct world *w = *state;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path_in(w, "stamp"));
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	assert_int_equal(connect_to(w, "stamp", SOCK_SEQPACKET), -ECONNREFUSED);
+	assert_int_equal(server_listen(w->server, SERVER_STAMP), 0);
+	close(greeted(w));
+}
+
+static void test_what_is_no_socket_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	char path[108];
+	int fd;
+
+	strcpy(path, path_in(w, "stamp"));
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	close(fd);
+	assert_int_equal(server_listen(w->server, SERVER_STAMP), -EADDRINUSE);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(server_listen(w->server, SERVER_STAMP), -EADDRINUSE);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void test_file_that_somebody_else_put_there_is_not_removed(void **state)
+{
+	struct world *w = *state;
+	char path[108];
+
+	assert_int_equal(server_listen(w->server, SERVER_STAMP), 0);
+	strcpy(path, path_in(w, "stamp"));
+	assert_int_equal(unlink(path), 0);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	w->server = server_free(w->server);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void test_missing_or_too_long_directory_is_refused(void **state)
+{
+	struct world *w = *state;
+	char deep[200];
+	unsigned int before = open_descriptors();
+
+	w->facts.runtime_dir = "/nowhere/at/all";
+	assert_int_equal(server_listen(w->server, SERVER_STAMP), -ENOENT);
+	memset(deep, 'd', sizeof(deep));
+	deep[sizeof(deep) - 1] = '\0';
+	w->facts.runtime_dir = deep;
+	assert_int_equal(server_listen(w->server, SERVER_VARLINK), -ENAMETOOLONG);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static int listening(int type)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type, 0);
+
+	/* autobind: an abstract name of the kernel's choice */
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static void test_passed_sockets_are_taken_by_name(void **state)
+{
+	struct world *w = *state;
+	int fd = listening(SOCK_SEQPACKET);
+
+	assert_int_equal(server_listen_fd(w->server, "stamp", fd), 0);
+	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+	assert_int_equal(server_listen_fd(w->server, "varlink", listening(SOCK_STREAM)), 0);
+	listen_both(w); /* nothing to do */
+	assert_int_equal(access(path_in(w, "stamp"), F_OK), -1);
+}
+
+static void test_wrong_passed_sockets_are_refused_and_closed(void **state)
+{
+	struct world *w = *state;
+	unsigned int before = open_descriptors();
+	int pair[2];
+
+	assert_int_equal(server_listen_fd(w->server, "stamp", listening(SOCK_STREAM)), -EPROTOTYPE);
+	assert_int_equal(
+		server_listen_fd(w->server, "varlink", listening(SOCK_SEQPACKET)), -EPROTOTYPE);
+	assert_int_equal(server_listen_fd(w->server, "stamp",
+				 socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)),
+		-EPROTOTYPE);
+	assert_int_equal(server_listen_fd(w->server, "varlink",
+				 socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+		-EPROTOTYPE);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(server_listen_fd(w->server, "varlink", pair[0]), -EPROTOTYPE);
+	close(pair[1]);
+	assert_int_equal(
+		server_listen_fd(w->server, "stamp", open("/dev/null", O_RDONLY | O_CLOEXEC)),
+		-ENOTSOCK);
+	assert_int_equal(server_listen_fd(w->server, "page", listening(SOCK_STREAM)), -ENOENT);
+	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(server_listen_fd(w->server, "stamp", listening(SOCK_SEQPACKET)), 0);
+	assert_int_equal(server_listen_fd(w->server, "stamp", listening(SOCK_SEQPACKET)), -EEXIST);
+}
+
+static void test_limits_out_of_range_are_refused(void **state)
+{
+	struct world *w = *state;
+	struct server_options bad = w->options;
+	struct server *none;
+
+	bad.peers_max = 7;
+	assert_int_equal(server_new(&none, &bad, w->loop, &w->keeper, &w->facts), -EINVAL);
+	bad.peers_max = 65537;
+	assert_int_equal(server_new(&none, &bad, w->loop, &w->keeper, &w->facts), -EINVAL);
+	bad = w->options;
+	bad.peers_reserved = 16;
+	assert_int_equal(server_new(&none, &bad, w->loop, &w->keeper, &w->facts), -EINVAL);
+	bad = w->options;
+	bad.frame_timeout_ns = 0;
+	assert_int_equal(server_new(&none, &bad, w->loop, &w->keeper, &w->facts), -EINVAL);
+}
+
+static void test_everyone_is_charged_and_all_is_given_back(void **state)
+{
+	struct world *w = *state;
+	struct stamp_request subscribe = stamp_subscribe(0, 1000000, 0);
+	const char monitor[] = "{\"method\":\"org.vdsotime.Time.Monitor\",\"more\":true}";
+	unsigned int before;
+	int stamp;
+	int varlink;
+
+	listen_both(w);
+	before = open_descriptors();
+	stamp = greeted(w);
+	varlink = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	turn(w);
+	assert_int_equal(server_charges(w->server), 2);
+	assert_int_equal(server_users(w->server), 1);
+	assert_int_equal(send(stamp, &subscribe, 16, 0), 16);
+	assert_int_equal(send(varlink, monitor, sizeof(monitor), 0), sizeof(monitor));
+	turn(w);
+	assert_int_equal(server_charges(w->server), 4);
+	close(stamp);
+	close(varlink);
+	turn(w);
+	assert_int_equal(server_charges(w->server), 0);
+	assert_int_equal(server_users(w->server), 0);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void test_seats_run_out_and_come_back(void **state)
+{
+	struct world *w = *state;
+	struct statistics s;
+	int fds[16];
+	int more;
+	char c;
+
+	listen_both(w);
+	for (int i = 0; i < 16; i++)
+		fds[i] = greeted(w);
+	more = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	turn(w);
+	assert_int_equal(recv(more, &c, 1, 0), 0);
+	close(more);
+	server_statistics(w->server, SERVER_VARLINK, &s);
+	assert_int_equal(s.turned_away_total, 1);
+	close(fds[7]);
+	turn(w);
+	fds[7] = greeted(w);
+	for (int i = 0; i < 16; i++)
+		close(fds[i]);
+	turn(w);
+	assert_int_equal(server_charges(w->server), 0);
+}
+
+static void on_stopped(void *data)
+{
+	struct world *w = data;
+
+	w->stopped++;
+}
+
+static void test_stop_is_at_once_when_nobody_is_there(void **state)
+{
+	struct world *w = *state;
+
+	listen_both(w);
+	server_stop(w->server, 1000 * MS, on_stopped, w);
+	assert_int_equal(w->stopped, 1);
+	assert_int_equal(access(path_in(w, "stamp"), F_OK), -1);
+}
+
+static void test_stop_answers_what_is_there_and_closes(void **state)
+{
+	struct world *w = *state;
+	struct stamp_request request = stamp_stamp(1);
+	struct stamp_record reply;
+	int fd;
+
+	listen_both(w);
+	fd = greeted(w);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send(fd, &request, 16, 0), 16);
+	server_stop(w->server, 1000 * MS, on_stopped, w);
+	turn(w);
+	assert_int_equal(w->stopped, 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(recv(fd, &reply, sizeof(reply), 0), sizeof(reply));
+	assert_int_equal(recv(fd, &reply, sizeof(reply), 0), 0);
+	assert_int_equal(server_charges(w->server), 0);
+	close(fd);
+}
+
+/* A peer that owes its reply's taking holds a stop up, until it is read or the time is over. */
+static void stop_with_owing_peer(struct world *w, bool read_it)
+{
+	struct stamp_request packet[STAMP_PACKET_MAX];
+	struct stamp_record reply[STAMP_PACKET_MAX];
+	unsigned int sent = 0;
+	unsigned int received = 0;
+	int fd;
+
+	listen_both(w);
+	fd = greeted(w);
+	for (int i = 0; i < STAMP_PACKET_MAX; i++)
+		packet[i] = stamp_stamp(1);
+	while (send(fd, packet, sizeof(packet), MSG_NOSIGNAL) > 0) {
+		sent++;
+		loop_once(w->loop, 0);
+	}
+	server_stop(w->server, 40 * MS, on_stopped, w);
+	turn(w);
+	assert_int_equal(w->stopped, 0);
+	while (read_it && recv(fd, reply, sizeof(reply), 0) > 0) {
+		received++;
+		turn(w);
+	}
+	while (w->stopped == 0)
+		loop_once(w->loop, 1);
+	if (read_it)
+		assert_int_equal(received, sent);
+	assert_int_equal(w->stopped, 1);
+	assert_int_equal(server_charges(w->server), 0);
+	close(fd);
+}
+
+static void test_stop_waits_for_a_reply_to_be_taken(void **state)
+{
+	stop_with_owing_peer(*state, true);
+}
+
+static void test_stop_does_not_wait_for_ever(void **state)
+{
+	stop_with_owing_peer(*state, false);
+}
+
+static void test_page_that_is_not_there_is_an_error_of_the_record(void **state)
+{
+	struct world *w = *state;
+	struct stamp_request attach = stamp_attach();
+	struct stamp_record reply;
+	int fd;
+
+	listen_both(w);
+	fd = greeted(w);
+	assert_int_equal(send(fd, &attach, 16, 0), 16);
+	turn(w);
+	assert_int_equal(recv(fd, &reply, sizeof(reply), 0), sizeof(reply));
+	assert_int_equal(reply.error, -ENODATA);
+	assert_true(stamp_reply_check(&attach, 1, &reply, sizeof(reply)));
+	close(fd);
+}
+
+static void test_new_limits_hold_for_those_who_come(void **state)
+{
+	struct world *w = *state;
+	struct server_options tighter = w->options;
+
+	listen_both(w);
+	tighter.peers_max = 4000;
+	tighter.peers_per_user_max = 3;
+	server_configure(w->server, &tighter);
+	assert_int_equal(server_limits(w->server)->peers_max, 16);
+	assert_int_equal(server_limits(w->server)->peers_per_user_max, 3);
+	close(greeted(w));
+}
+
+/* An event reaches those who monitor, and nobody else. */
+static void test_event_is_told_to_monitors(void **state)
+{
+	struct world *w = *state;
+	const char monitor[] = "{\"method\":\"org.vdsotime.Time.Monitor\",\"more\":true}";
+	struct event e = { .kind = EVENT_CLOCK_SET, .amount = 42 };
+	char reply[4096];
+	int fds[2];
+
+	listen_both(w);
+	for (int i = 0; i < 2; i++)
+		fds[i] = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	assert_int_equal(send(fds[0], monitor, sizeof(monitor), 0), sizeof(monitor));
+	turn(w);
+	assert_true(recv(fds[0], reply, sizeof(reply), 0) > 0);
+	event_log_add(&w->keeper.events, &e);
+	event_log_add(&w->keeper.events, &e);
+	server_event(w->server);
+
+	ssize_t n = recv(fds[0], reply, sizeof(reply), 0);
+
+	assert_true(n > 0);
+	assert_non_null(strstr(reply, "\"amount\":42"));
+	assert_non_null(strstr(reply + strlen(reply) + 1, "\"number\":1"));
+	assert_int_equal(recv(fds[1], reply, sizeof(reply), 0), -1);
+	close(fds[0]);
+	close(fds[1]);
+	server_event(w->server);
+	turn(w);
+	assert_int_equal(server_charges(w->server), 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_sockets_are_for_everyone_and_removed_at_the_end),
+		TEST(test_dead_daemons_socket_is_replaced),
+		TEST(test_what_is_no_socket_is_left_alone),
+		TEST(test_file_that_somebody_else_put_there_is_not_removed),
+		TEST(test_missing_or_too_long_directory_is_refused),
+		TEST(test_passed_sockets_are_taken_by_name),
+		TEST(test_wrong_passed_sockets_are_refused_and_closed),
+		TEST(test_limits_out_of_range_are_refused),
+		TEST(test_everyone_is_charged_and_all_is_given_back),
+		TEST(test_seats_run_out_and_come_back),
+		TEST(test_stop_is_at_once_when_nobody_is_there),
+		TEST(test_stop_answers_what_is_there_and_closes),
+		TEST(test_stop_waits_for_a_reply_to_be_taken),
+		TEST(test_stop_does_not_wait_for_ever),
+		TEST(test_page_that_is_not_there_is_an_error_of_the_record),
+		TEST(test_new_limits_hold_for_those_who_come),
+		TEST(test_event_is_told_to_monitors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
