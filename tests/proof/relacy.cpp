@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every execution that C11 allows of one writer and two readers, by Relacy.
+ *
+ * The page's headers and publish.c are compiled here as they are: what is redefined are the compiler's
+ * __atomic builtins below the protocol's macros, so the orders that the product names are the orders that
+ * are checked.  Of a line's words three are modelled (the sequence, the first word, the generation); what
+ * holds for two words holds for any two.
+ *
+ * The one thing a reader would get wrong: the writer runs to its end before a reader begins, and yet all
+ * is searched.  No load of the writer meets a store of a reader; so which executions there are is settled
+ * by which of the writer's stores each load of a reader returns, and Relacy tries all that happens-before
+ * and coherence allow.  For that its loads must be able to go back to any store, which it does only with
+ * its random scheduler and a history of more than three: hence the two liberties taken below.
+ *
+ *     relacy              the protocol must hold, and must not hold with any one of its orders broken
+ *     relacy --whole      only the former
+ */
+#include <relacy/pch.hpp>
+#define atomic_history_size atomic_history_size_as_shipped
+#include <relacy/defs.hpp>
+#undef atomic_history_size
+namespace rl
+{
+size_t const atomic_history_size = 32;
+}
+#include <relacy/relacy.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <sstream>
+
+/* As on a machine without 64-bit loads, when asked for. */
+#ifdef HALVES
+#undef UINTPTR_MAX
+#define UINTPTR_MAX 0xffffffffu
+#undef HALVES
+#define HALVES 2
+#else
+#define HALVES 1
+#endif
+
+/* Which order is taken away; the names are those of page-protocol.h. */
+enum broken { WHOLE, S1_RELAXED, S3_DROPPED, W0_DROPPED, W2_DROPPED, W4_RELAXED, BROKEN_END };
+
+static const char *const broken_names[] = { "as it is", "S1 relaxed", "S3 dropped", "W0 dropped",
+	"W2 dropped", "W4 relaxed" };
+
+static enum broken broken;
+
+template <typename T> static T shadow_load(const T *p, int order);
+template <typename T> static void shadow_store(T *p, T value, int order);
+static void shadow_fence(int order);
+
+#define __atomic_load_n(p, order) shadow_load((p), (order))
+#define __atomic_store_n(p, value, order) shadow_store((p), (value), (order))
+#define __atomic_thread_fence(order) shadow_fence(order)
+#define _Static_assert static_assert
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#include "proto/page/page.c"
+#include "proto/page/publish.c"
+
+/* Modelled words of a line, and stores to them in one publication; the epoch word is modelled beside. */
+#define CELLS (1 + HALVES + 1)
+#define STORES_PER_LINE (CELLS + 1)
+#define STORES_PER_PUBLICATION (2 * STORES_PER_LINE + 1)
+
+static struct vdsotime_page page;
+static rl::atomic<uint64_t> (*cells)[CELLS];
+static rl::atomic<uint64_t> *epoch;
+static unsigned release_fences;
+/* Stores that the writer lives for. */
+static unsigned life;
+/* The sequence that a reader's try began with, and whether it has loaded one. */
+static uint64_t begun;
+static bool begins;
+#define FOR_EVER 1000
+
+/* Where a modelled word is kept; NULL: it is not one, and lives in plain memory. */
+static rl::atomic<uint64_t> *cell_of(const void *p)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct vdsotime_line *line = &page.line[i];
+
+		if (p == &line->seq)
+			return &cells[i][0];
+		if (p == &line->extra[VDSOTIME_EXTRA_GENERATION])
+			return &cells[i][1];
+		for (unsigned j = 0; j < HALVES; j++)
+			if (p == (const char *)&line->word[0] + 4 * j)
+				return &cells[i][2 + j];
+	}
+	return p == &page.epoch ? epoch : NULL;
+}
+
+static bool is_sequence(const void *p)
+{
+	return p == &page.line[0].seq || p == &page.line[1].seq;
+}
+
+static rl::memory_order order_of(int order)
+{
+	switch (order) {
+	case __ATOMIC_RELAXED:
+		return rl::mo_relaxed;
+	case __ATOMIC_ACQUIRE:
+		return rl::mo_acquire;
+	case __ATOMIC_RELEASE:
+		return rl::mo_release;
+	default:
+		return rl::mo_seq_cst;
+	}
+}
+
+template <typename T> static T shadow_load(const T *p, int order)
+{
+	rl::atomic<uint64_t> *cell = cell_of(p);
+
+	if (!cell)
+		return *p;
+	/* words behind an odd sequence are never used: which of them a reader loads is not searched */
+	if (!begins && begun % 2 == 1 && !is_sequence(p))
+		return (T)(uintptr_t)p;
+	if (broken == S1_RELAXED)
+		order = __ATOMIC_RELAXED;
+	T value = (T)cell->load(order_of(order), $);
+
+	if (begins)
+		begun = value;
+	begins = false;
+	return value;
+}
+
+template <typename T> static void shadow_store(T *p, T value, int order)
+{
+	rl::atomic<uint64_t> *cell = cell_of(p);
+
+	if (!cell) {
+		if (life)
+			*p = value;
+		return;
+	}
+	if (!life)
+		return;
+	life--;
+	if (broken == W4_RELAXED)
+		order = __ATOMIC_RELAXED;
+	cell->store(value, order_of(order), $);
+}
+
+static void shadow_fence(int order)
+{
+	if (order == __ATOMIC_ACQUIRE && broken == S3_DROPPED)
+		return;
+	/* W0 and W2 take turns */
+	if (order == __ATOMIC_RELEASE) {
+		bool w0 = release_fences++ % 2 == 0;
+
+		if ((w0 && broken == W0_DROPPED) || (!w0 && broken == W2_DROPPED))
+			return;
+	}
+	rl::atomic_thread_fence(order_of(order), $);
+}
+
+/* Two halves, and both tell the generation. */
+static uint64_t word_of(uint64_t generation)
+{
+	return generation << 32 | generation;
+}
+
+static void publish(uint64_t generation)
+{
+	struct vdsotime_line line;
+
+	memset(&line, 0, sizeof(line));
+	line.word[0] = word_of(generation);
+	line.extra[VDSOTIME_EXTRA_GENERATION] = generation;
+	line.extra[VDSOTIME_EXTRA_EPOCH] = generation;
+	page_publish(&page, &line);
+}
+
+static bool load(unsigned line, uint64_t *ret_generation)
+{
+	struct vdsotime_line copy;
+
+	begins = true;
+	if (!vdsotime_line_load(&page.line[line], &copy))
+		return false;
+	*ret_generation = copy.extra[VDSOTIME_EXTRA_GENERATION];
+	RL_ASSERT(copy.word[0] == word_of(*ret_generation));
+	return true;
+}
+
+/*
+ * Thread 0 writes, thread 1 tries one line and tells thread 2 what it saw, thread 2 reads as readers do
+ * and must not see less.  Each runs in one go, in this order; other orders end at once.
+ */
+struct protocol : rl::test_suite<protocol, 3> {
+	rl::atomic<uint64_t> cell[2][CELLS];
+	rl::atomic<uint64_t> epoch_cell;
+	rl::atomic<uint64_t> told;
+	bool written, has_told;
+
+	void before()
+	{
+		cells = cell;
+		epoch = &epoch_cell;
+		epoch_cell.store(0, rl::mo_relaxed, $);
+		written = has_told = false;
+		begins = false;
+		begun = 0;
+		release_fences = 0;
+		life = FOR_EVER;
+		memset(&page.line, 0, sizeof(page.line));
+		memset(&page.ring[0], 0, 8 * sizeof(page.ring[0]));
+		for (unsigned i = 0; i < 2; i++)
+			for (unsigned j = 0; j < CELLS; j++)
+				cell[i][j].store(0, rl::mo_relaxed, $);
+		told.store(0, rl::mo_relaxed, $);
+		publish(1);
+	}
+
+	void thread(unsigned index)
+	{
+		rl::ctx().disable_preemption();
+		if (index == 0) {
+			write();
+			written = true;
+		} else if (index == 1 && written) {
+			tell();
+		} else if (index == 2 && has_told) {
+			read();
+		}
+		rl::ctx().enable_preemption();
+	}
+
+	virtual void write() = 0;
+
+	void tell()
+	{
+		unsigned what = rl::rand(3);
+		uint64_t generation;
+
+		if (what == 2)
+			generation = VDSOTIME_SEQ_LOAD(&page.epoch);
+		else if (!load(what, &generation))
+			return;
+		told.store(generation, rl::mo_release, $);
+		has_told = true;
+	}
+
+	/*
+	 * A third try is a first one of somebody who knows more.  But there is one unless the primary has
+	 * moved on since it was found odd: it and the backup are never both odd.
+	 */
+	void read()
+	{
+		uint64_t least = told.load(rl::mo_acquire, $);
+		uint64_t generation, sequence[2];
+
+		for (unsigned i = 0; i < 2; i++) {
+			if (load(i, &generation)) {
+				RL_ASSERT(generation >= least);
+				return;
+			}
+			sequence[i] = begun;
+		}
+		begins = true;
+		if (sequence[0] % 2 == 1 && sequence[1] % 2 == 1)
+			RL_ASSERT(vdsotime_line_begin(&page.line[0]) != sequence[0]);
+	}
+
+	virtual ~protocol()
+	{
+	}
+};
+
+/* Three publications upon the first. */
+struct publications : protocol {
+	static char const *name()
+	{
+		return "three publications";
+	}
+
+	void write()
+	{
+		publish(2);
+		publish(3);
+		publish(4);
+	}
+};
+
+/*
+ * The writer dies after any of its stores, and so does whoever takes over, while repairing; the next one
+ * goes on.  At each death one of the lines can be read.
+ */
+struct deaths : protocol {
+	static char const *name()
+	{
+		return "death, death in repair, take-over";
+	}
+
+	void write()
+	{
+		struct vdsotime_line line;
+		uint64_t generation = 0;
+
+		life = rl::rand(STORES_PER_PUBLICATION + 1);
+		publish(2);
+		RL_ASSERT(load(0, &generation) || load(1, &generation));
+		life = rl::rand(STORES_PER_LINE + 2);
+		begun = 0;
+		RL_ASSERT(page_recover(&page, &line));
+		RL_ASSERT(load(0, &generation) || load(1, &generation));
+		life = FOR_EVER;
+		begun = 0;
+		RL_ASSERT(page_recover(&page, &line));
+		RL_ASSERT(line.extra[VDSOTIME_EXTRA_GENERATION] >= generation);
+		RL_ASSERT(load(0, &generation) && load(1, &generation));
+		publish(line.extra[VDSOTIME_EXTRA_GENERATION] + 1);
+	}
+};
+
+/* Whether no execution fails.  Tells how many there were, or the one that fails where it should not. */
+template <typename test> static bool holds(bool loud)
+{
+	typedef rl::full_search_scheduler<test::params::thread_count> scheduler;
+	rl::ostringstream state;
+	std::ostringstream told;
+	rl::test_params params;
+
+	params.search_type = rl::random_scheduler_type;
+	params.iteration_count = ~(rl::iteration_t)0 / 2;
+	params.execution_depth_limit = 10000;
+	params.output_stream = &told;
+	params.progress_stream = &told;
+	bool ok = rl::run_test<test, scheduler>(params, state, false) == rl::test_result_success;
+
+	printf("%s, %s: %s after %llu executions\n", test::name(), broken_names[broken],
+		ok ? "holds" : "fails", (unsigned long long)params.stop_iteration);
+	if (!ok && loud) {
+		params.initial_state = state.str();
+		params.collect_history = true;
+		rl::run_test<test, scheduler>(params, state, true);
+		printf("%s\n", told.str().c_str());
+	}
+	fflush(stdout);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	bool alone = argc > 1 && strcmp(argv[1], "--whole") == 0;
+
+	/* with halves the deaths take a minute, and would tell no more */
+	if (!holds<publications>(true) || (HALVES == 1 && !holds<deaths>(true)))
+		return 1;
+	for (int i = WHOLE + 1; i < BROKEN_END && !alone; i++) {
+		broken = (enum broken)i;
+		if (holds<publications>(false)) {
+			printf("the search does not see that %s\n", broken_names[i]);
+			return 1;
+		}
+	}
+	return 0;
+}
