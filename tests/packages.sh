@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # SPDX-License-Identifier: MIT
 #
 # For ./try and ./check to read: what is missing of Debian's packages is installed.
@@ -38,10 +39,13 @@ need_packages() {
 		echo "Could not install:$required" >&2
 		return 1
 	fi
-	for package in $wanted; do
-		apt_get install --no-install-recommends "$package" ||
-			echo "Could not install $package: tests that need it are skipped" >&2
-	done
+	# shellcheck disable=SC2086
+	if [ -n "$wanted" ] && ! apt_get install --no-install-recommends $wanted; then
+		for package in $wanted; do
+			apt_get install --no-install-recommends "$package" ||
+				echo "Without $package: tests that need it are skipped" >&2
+		done
+	fi
 }
 
 is_installed() {
