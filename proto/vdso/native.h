@@ -9,13 +9,13 @@
  *   NATIVE_MACHINE, NATIVE_BIG_ENDIAN, NATIVE_ELF_FLAGS   which entry of the table it is
  *   NATIVE_TIME64       1: the kernel's own timespec is two 64-bit words
  *   NATIVE_SECONDS, NATIVE_SUSECONDS   the types of its timeval
- *   NATIVE_ENOSYS, NATIVE_O_CLOEXEC    numbers that differ (others used here are the same everywhere)
  *   NATIVE_WORD         a system call argument
  *   NR_*                system call numbers
  *   sys_call3(), sys_call6()                    a system call: its result, or -errno
  *   native_call_clock(), native_call_pointers() a vDSO function: 0 or -errno
  *
- * A system call's results go through memory that the compiler is told about; nothing sets errno.
+ * and where they are not as below, the numbers of errors and flags.  Those that are used here and not named
+ * below are the same everywhere.  A system call's results go through memory that the compiler is told about; nothing sets errno.
  */
 
 #include <stdint.h>
@@ -54,6 +54,20 @@
 #include "proto/vdso/native/sparc64.h"
 #else
 #error "this architecture is not in the table: see proto/vdso/arch.c and proto/vdso/native/"
+#endif
+
+#ifndef NATIVE_ENOSYS
+#define NATIVE_ENOSYS 38
+#define NATIVE_EPROTO 71
+#define NATIVE_EBADMSG 74
+#define NATIVE_ENAMETOOLONG 36
+#define NATIVE_SOL_SOCKET 1
+#define NATIVE_O_CLOEXEC 0x80000
+#endif
+
+/* 1: mmap takes a pointer to its arguments. */
+#ifndef NATIVE_MMAP_BLOCK
+#define NATIVE_MMAP_BLOCK 0
 #endif
 
 /* A pointer as a system call argument. */

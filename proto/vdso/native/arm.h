@@ -14,8 +14,6 @@
 #define NATIVE_TIME64 0
 #define NATIVE_SECONDS int32_t
 #define NATIVE_SUSECONDS int32_t
-#define NATIVE_ENOSYS 38
-#define NATIVE_O_CLOEXEC 0x80000
 #define NATIVE_WORD long
 
 enum {
@@ -33,7 +31,8 @@ enum {
 	NR_PROCESS_VM_READV = 376,
 	NR_MMAP = 192,
 	NR_MUNMAP = 91,
-	NR_FSTAT = 108,
+	NR_LSEEK = 19,
+	NR_FCNTL = 55,
 	NR_SOCKET = 281,
 	NR_CONNECT = 283,
 	NR_SENDMSG = 296,

@@ -12,8 +12,6 @@
 #define NATIVE_TIME64 1
 #define NATIVE_SECONDS int64_t
 #define NATIVE_SUSECONDS int64_t
-#define NATIVE_ENOSYS 38
-#define NATIVE_O_CLOEXEC 0x80000
 #define NATIVE_WORD long
 
 #include "proto/vdso/native/generic-numbers.h"

@@ -12,9 +12,9 @@
 #define NATIVE_TIME64 0
 #define NATIVE_SECONDS int32_t
 #define NATIVE_SUSECONDS int32_t
-#define NATIVE_ENOSYS 89
-#define NATIVE_O_CLOEXEC 0x80000
 #define NATIVE_WORD long
+
+#include "proto/vdso/native/mips-numbers.h"
 
 enum {
 	NR_CLOCK_GETTIME = 6000 + 226,
@@ -31,7 +31,8 @@ enum {
 	NR_PROCESS_VM_READV = 6000 + 309,
 	NR_MMAP = 6000 + 9,
 	NR_MUNMAP = 6000 + 11,
-	NR_FSTAT = 6000 + 5,
+	NR_LSEEK = 6000 + 8,
+	NR_FCNTL = 6000 + 70,
 	NR_SOCKET = 6000 + 40,
 	NR_CONNECT = 6000 + 41,
 	NR_SENDMSG = 6000 + 45,

@@ -12,9 +12,9 @@
 #define NATIVE_TIME64 1
 #define NATIVE_SECONDS int64_t
 #define NATIVE_SUSECONDS int64_t
-#define NATIVE_ENOSYS 89
-#define NATIVE_O_CLOEXEC 0x80000
 #define NATIVE_WORD long
+
+#include "proto/vdso/native/mips-numbers.h"
 
 enum {
 	NR_CLOCK_GETTIME = 5000 + 222,
@@ -31,7 +31,8 @@ enum {
 	NR_PROCESS_VM_READV = 5000 + 304,
 	NR_MMAP = 5000 + 9,
 	NR_MUNMAP = 5000 + 11,
-	NR_FSTAT = 5000 + 5,
+	NR_LSEEK = 5000 + 8,
+	NR_FCNTL = 5000 + 70,
 	NR_SOCKET = 5000 + 40,
 	NR_CONNECT = 5000 + 41,
 	NR_SENDMSG = 5000 + 45,

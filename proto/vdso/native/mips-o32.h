@@ -12,9 +12,9 @@
 #define NATIVE_TIME64 0
 #define NATIVE_SECONDS int32_t
 #define NATIVE_SUSECONDS int32_t
-#define NATIVE_ENOSYS 89
-#define NATIVE_O_CLOEXEC 0x80000
 #define NATIVE_WORD long
+
+#include "proto/vdso/native/mips-numbers.h"
 
 enum {
 	NR_CLOCK_GETTIME = 4000 + 263,
@@ -31,7 +31,8 @@ enum {
 	NR_PROCESS_VM_READV = 4000 + 345,
 	NR_MMAP = 4000 + 210,
 	NR_MUNMAP = 4000 + 91,
-	NR_FSTAT = 4000 + 108,
+	NR_LSEEK = 4000 + 19,
+	NR_FCNTL = 4000 + 55,
 	NR_SOCKET = 4000 + 183,
 	NR_CONNECT = 4000 + 170,
 	NR_SENDMSG = 4000 + 179,

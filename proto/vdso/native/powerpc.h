@@ -12,8 +12,6 @@
 #define NATIVE_TIME64 0
 #define NATIVE_SECONDS int32_t
 #define NATIVE_SUSECONDS int32_t
-#define NATIVE_ENOSYS 38
-#define NATIVE_O_CLOEXEC 0x80000
 #define NATIVE_WORD long
 
 enum {
@@ -31,7 +29,8 @@ enum {
 	NR_PROCESS_VM_READV = 351,
 	NR_MMAP = 192,
 	NR_MUNMAP = 91,
-	NR_FSTAT = 108,
+	NR_LSEEK = 19,
+	NR_FCNTL = 55,
 	NR_SOCKET = 326,
 	NR_CONNECT = 328,
 	NR_SENDMSG = 341,

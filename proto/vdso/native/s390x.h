@@ -5,7 +5,7 @@
 /*
  * s390x.  A vDSO function wants the standard 160-byte frame of its caller, which C gives it.
  *
- * mmap here would take a pointer to its six arguments.
+ * mmap takes a pointer to its six arguments.
  */
 
 #define NATIVE_MACHINE MACHINE_S390
@@ -14,8 +14,7 @@
 #define NATIVE_TIME64 1
 #define NATIVE_SECONDS int64_t
 #define NATIVE_SUSECONDS int64_t
-#define NATIVE_ENOSYS 38
-#define NATIVE_O_CLOEXEC 0x80000
+#define NATIVE_MMAP_BLOCK 1
 #define NATIVE_WORD long
 
 enum {
@@ -33,7 +32,8 @@ enum {
 	NR_PROCESS_VM_READV = 340,
 	NR_MMAP = 90,
 	NR_MUNMAP = 91,
-	NR_FSTAT = 108,
+	NR_LSEEK = 19,
+	NR_FCNTL = 55,
 	NR_SOCKET = 359,
 	NR_CONNECT = 362,
 	NR_SENDMSG = 370,

@@ -12,8 +12,6 @@
 #define NATIVE_TIME64 1
 #define NATIVE_SECONDS int64_t
 #define NATIVE_SUSECONDS int64_t
-#define NATIVE_ENOSYS 38
-#define NATIVE_O_CLOEXEC 0x80000
 #define NATIVE_WORD long
 
 enum {
@@ -31,7 +29,8 @@ enum {
 	NR_PROCESS_VM_READV = 310,
 	NR_MMAP = 9,
 	NR_MUNMAP = 11,
-	NR_FSTAT = 5,
+	NR_LSEEK = 8,
+	NR_FCNTL = 72,
 	NR_SOCKET = 41,
 	NR_CONNECT = 42,
 	NR_SENDMSG = 46,

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attach with raw system calls: see <vdsotime/attach.h>.
+ *
+ * One packet out (HELLO, ATTACH), one packet in, with the page's descriptor beside it.  A descriptor is
+ * closed by whoever opened it here, on every path; the mapping outlives them.
+ */
+#include <vdsotime/attach.h>
+
+#include "proto/vdso/bytes.h"
+#include "proto/vdso/native.h"
+#include "proto/wire/stamp.h"
+
+enum {
+	FAMILY_UNIX = 1,
+	TYPE_SEQPACKET = 5,
+	LEVEL_SOCKET = NATIVE_SOL_SOCKET,
+	RIGHTS = 1,
+	MESSAGE_CLOSE_ON_EXEC = 0x40000000,
+	MESSAGE_NO_SIGNAL = 0x4000,
+	SEEK_TO_END = 2,
+	GET_SEALS = 1034,
+	SEAL_SHRINK = 2,
+	MAP_READ = 1,
+	MAP_IS_SHARED = 1,
+	AT_WORKING_DIRECTORY = -100,
+	ERROR_PERMISSION = 1,
+	ERROR_INTERRUPTED = 4,
+	ERROR_BAD_MESSAGE = NATIVE_EBADMSG,
+	ERROR_PROTOCOL = NATIVE_EPROTO,
+	ERROR_NAME_TOO_LONG = NATIVE_ENAMETOOLONG,
+	SOCKET_PATH_BYTES = 108,
+	BOOT_ID_BYTES = 36
+};
+
+struct socket_address {
+	uint16_t family;
+	char path[SOCKET_PATH_BYTES];
+};
+
+struct io_vector {
+	const void *base;
+	size_t bytes;
+};
+
+struct message {
+	void *name;
+	uint32_t name_bytes;
+	struct io_vector *vectors;
+	size_t vector_count;
+	void *control;
+	size_t control_bytes;
+	uint32_t flags;
+};
+
+/* One control message with one descriptor, and room for its padding. */
+struct control {
+	size_t bytes;
+	int32_t level;
+	int32_t type;
+	int32_t fd;
+	int32_t pad;
+};
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		(void)sys_call3(NR_CLOSE, fd, 0, 0);
+}
+
+/* dir and the socket's name; false when it does not fit. */
+static bool set_path(struct socket_address *address, const char *dir)
+{
+	static const char name[] = "/" STAMP_SOCKET;
+	size_t n = 0;
+
+	bytes_clear(address, sizeof(*address));
+	address->family = FAMILY_UNIX;
+	while (dir[n] && n < sizeof(address->path) - sizeof(name)) {
+		address->path[n] = dir[n];
+		n++;
+	}
+	bytes_copy(address->path + n, name, sizeof(name));
+	return !dir[n];
+}
+
+static int connect_to(const char *dir)
+{
+	struct socket_address address;
+	NATIVE_WORD fd, r;
+
+	if (!set_path(&address, dir))
+		return -ERROR_NAME_TOO_LONG;
+	fd = sys_call3(NR_SOCKET, FAMILY_UNIX, TYPE_SEQPACKET | NATIVE_O_CLOEXEC, 0);
+	if (fd < 0)
+		return (int)fd;
+	r = sys_call3(NR_CONNECT, fd, sys_pointer(&address), sizeof(address));
+	if (r < 0) {
+		close_fd((int)fd);
+		return (int)r;
+	}
+	return (int)fd;
+}
+
+/* sendmsg or recvmsg, again when a signal comes between. */
+static NATIVE_WORD move_message(NATIVE_WORD number, int fd, struct message *message, uint32_t flags)
+{
+	NATIVE_WORD r;
+
+	do
+		r = sys_call3(number, fd, sys_pointer(message), (NATIVE_WORD)flags);
+	while (r == -ERROR_INTERRUPTED);
+	return r;
+}
+
+static int ask(int fd, const struct stamp_request *requests, size_t bytes)
+{
+	struct io_vector vector = { requests, bytes };
+	struct message message;
+	NATIVE_WORD r;
+
+	bytes_clear(&message, sizeof(message));
+	message.vectors = &vector;
+	message.vector_count = 1;
+	r = move_message(NR_SENDMSG, fd, &message, MESSAGE_NO_SIGNAL);
+	return r < 0 ? (int)r : 0;
+}
+
+/* The reply's records, and the descriptor that came with them, or -EPROTO. */
+static int receive(int fd, const struct stamp_request *requests, size_t count)
+{
+	struct stamp_record records[2];
+	struct io_vector vector = { records, sizeof(records) };
+	struct control control;
+	struct message message;
+	NATIVE_WORD r;
+	int page = -1;
+
+	bytes_clear(&control, sizeof(control));
+	bytes_clear(&message, sizeof(message));
+	message.vectors = &vector;
+	message.vector_count = 1;
+	message.control = &control;
+	message.control_bytes = sizeof(control);
+	r = move_message(NR_RECVMSG, fd, &message, MESSAGE_CLOSE_ON_EXEC);
+	if (r < 0)
+		return (int)r;
+	if (control.level == LEVEL_SOCKET && control.type == RIGHTS &&
+		control.bytes == offsetof(struct control, fd) + sizeof(control.fd))
+		page = control.fd;
+	if (page >= 0 && stamp_reply_check(requests, count, records, (size_t)r) &&
+		records[1].error == 0)
+		return page;
+	close_fd(page);
+	return -ERROR_PROTOCOL;
+}
+
+/* The page's descriptor, of whoever listens in dir. */
+static int request_page(const char *dir)
+{
+	const struct stamp_request requests[2] = { stamp_hello(), stamp_attach() };
+	int fd = connect_to(dir);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = ask(fd, requests, sizeof(requests));
+	if (r == 0)
+		r = receive(fd, requests, 2);
+	close_fd(fd);
+	return r;
+}
+
+static int32_t hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* 32 hexadecimal digits, with dashes anywhere between. */
+static bool parse_boot_id(const char *text, size_t bytes, uint8_t id[16])
+{
+	uint32_t digits = 0;
+
+	for (size_t i = 0; i < bytes && digits < 32; i++) {
+		int32_t digit = hex_digit(text[i]);
+
+		if (digit < 0)
+			continue;
+		id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | digit);
+		digits++;
+	}
+	return digits == 32;
+}
+
+static int read_boot_id(uint8_t id[16])
+{
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	char text[BOOT_ID_BYTES];
+	NATIVE_WORD fd, n;
+
+	fd = sys_call6(
+		NR_OPENAT, AT_WORKING_DIRECTORY, sys_pointer(path), NATIVE_O_CLOEXEC, 0, 0, 0);
+	if (fd < 0)
+		return (int)fd;
+	n = sys_call3(NR_READ, fd, sys_pointer(text), sizeof(text));
+	close_fd((int)fd);
+	if (n < 0)
+		return (int)n;
+	return parse_boot_id(text, (size_t)n, id) ? 0 : -ERROR_BAD_MESSAGE;
+}
+
+static NATIVE_WORD map_shared(int fd, size_t bytes)
+{
+	NATIVE_WORD block[6] = { 0, (NATIVE_WORD)bytes, MAP_READ, MAP_IS_SHARED, fd, 0 };
+
+	if (NATIVE_MMAP_BLOCK)
+		return sys_call3(NR_MMAP, sys_pointer(block), 0, 0);
+	return sys_call6(NR_MMAP, block[0], block[1], block[2], block[3], block[4], block[5]);
+}
+
+/* An address is no error: those are the last 4095 values. */
+static bool is_error(NATIVE_WORD r)
+{
+	return (uintptr_t)r > UINTPTR_MAX - 4095;
+}
+
+static int map_page(
+	int fd, const struct vdsotime_page_reader *reader, const struct vdsotime_page **ret)
+{
+	const size_t bytes = sizeof(struct vdsotime_page);
+	const struct vdsotime_page *page;
+	NATIVE_WORD r = sys_call3(NR_FCNTL, fd, GET_SEALS, 0);
+	NATIVE_WORD size;
+
+	if (r < 0 || !(r & SEAL_SHRINK))
+		return r < 0 ? (int)r : -ERROR_PERMISSION;
+	size = sys_call3(NR_LSEEK, fd, 0, SEEK_TO_END);
+	if (size < (NATIVE_WORD)bytes)
+		return size < 0 ? (int)size : -ERROR_BAD_MESSAGE;
+	r = map_shared(fd, bytes);
+	if (is_error(r))
+		return (int)r;
+	page = (const struct vdsotime_page *)(uintptr_t)r;
+	if (vdsotime_page_check(page, (size_t)size, reader) != VDSOTIME_PAGE_OK) {
+		vdsotime_page_detach(page);
+		return -ERROR_BAD_MESSAGE;
+	}
+	*ret = page;
+	return 0;
+}
+
+int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **ret)
+{
+	struct vdsotime_page_reader reader;
+	int fd, r;
+
+	bytes_clear(&reader, sizeof(reader));
+	reader.counter_kind = VDSOTIME_COUNTER_HERE;
+	r = read_boot_id(reader.boot_id);
+	if (r < 0)
+		return r;
+	fd = request_page(runtime_dir ? runtime_dir : VDSOTIME_ATTACH_DIR);
+	if (fd < 0)
+		return fd;
+	r = map_page(fd, &reader, ret);
+	close_fd(fd);
+	return r;
+}
+
+void vdsotime_page_detach(const struct vdsotime_page *page)
+{
+	if (page)
+		(void)sys_call3(NR_MUNMAP, sys_pointer(page), sizeof(*page), 0);
+}
