@@ -4,13 +4,11 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "daemon/line.h"
+
 #define NSEC_PER_SEC 1000000000
 #define PPB 1e-9
 #define MULT_ONE 4294967296.0 /* 2^32 */
-
-/* Filter of a quiet clock: phase, and the small integral that finds a rate nobody told of. */
-#define PHASE_GAIN (1.0 / 8)
-#define RATE_GAIN (1.0 / 256)
 
 /* Samples at the fast period after the rate was last seen to move: seconds, at 10 ms. */
 #define MOVING_SAMPLES 300
@@ -18,8 +16,19 @@
 /* A rate known to this (relative) errs by 5 ns at most between publications at rest. */
 #define SETTLED 5e-8
 
-/* Larger errors than this, beyond all slewing, are no rate: the clock or the counter jumped. */
-#define JUMP_NS 1000000.0
+/*
+ * How far MONOTONIC_RAW may be from its model without having jumped: it knows no slewing, but a counter that
+ * is not the kernel's own wanders against it.
+ */
+#define JUMP_NS 1000.0
+#define WANDER 200e-6
+
+/* A line is bent when it differs by this (relative) from the clock's own rate. */
+#define BENT 1e-3
+
+/* A line never stands still to wait for the kernel, and never runs at more than twice its rate. */
+#define SLOPE_LEAST (2.0 / 3)
+#define SLOPE_MOST 2.0
 
 /* Ticks that may be chosen from as the base, for the one where rounding up costs least. */
 #define BASE_CHOICES 64
@@ -41,13 +50,13 @@ void discipline_init(struct discipline *d, const struct rate_registration *regis
 
 bool discipline_ready(const struct discipline *d)
 {
-	return d->has_model && d->rate.ns_per_tick > 0;
+	return d->monotonic.known && d->rate.ns_per_tick > 0;
 }
 
 void discipline_restart(struct discipline *d)
 {
-	d->has_model = false;
-	d->extra = 0;
+	d->monotonic.known = false;
+	d->raw.known = false;
 	d->moving = MOVING_SAMPLES;
 	rate_restart(&d->rate);
 }
@@ -55,40 +64,6 @@ void discipline_restart(struct discipline *d)
 bool discipline_is_moving(const struct discipline *d)
 {
 	return d->moving > 0 || d->rate.uncertainty > SETTLED;
-}
-
-static void model_normalise(struct discipline_model *m)
-{
-	double whole = floor(m->fraction_ns);
-
-	m->ns += (int64_t)whole;
-	m->fraction_ns -= whole;
-}
-
-/* The model as ns above its own m->ns: small enough for a double. */
-static double model_above(const struct discipline_model *m, uint64_t counter_ticks)
-{
-	return m->fraction_ns + (double)(int64_t)(counter_ticks - m->counter_ticks) * m->slope;
-}
-
-static void model_set(struct discipline_model *m, const struct sample_point *p, double slope)
-{
-	*m = (struct discipline_model){ p->counter_ticks, p->ns, 0.5, slope };
-}
-
-/* Move the model to the sample's instant, and gain of the way to its value.  Its error there, in ns. */
-static double model_follow(
-	struct discipline_model *m, const struct sample_point *p, double gain, double slope)
-{
-	double above = model_above(m, p->counter_ticks);
-	/* a clock truncates to ns: on average it was half a ns further */
-	double error = (double)(p->ns - m->ns) + 0.5 - above;
-
-	m->fraction_ns = above + error * gain;
-	m->counter_ticks = p->counter_ticks;
-	m->slope = slope;
-	model_normalise(m);
-	return error;
 }
 
 /* kernel/time/ntp.c, ntp_update_frequency(): the tick's length in us and a frequency in 2^-16 ppm. */
@@ -100,90 +75,58 @@ static double factor_of(const struct discipline *d, const struct sample *s)
 	       (double)(s->timex.tick_us - 10000) / 10000;
 }
 
-static double noise_of(const struct discipline *d, const struct sample_point *p)
+/* Is a sample further from its model than a change of rate by slew, since the last, explains? */
+static bool has_jumped(const struct model *m, const struct sample_point *p, double slew)
 {
-	return (double)p->bracket_ticks / 2 * d->rate.ns_per_tick + 2;
+	double ticks = (double)(int64_t)(p->counter_ticks - m->last.counter_ticks);
+	double noise = (double)p->bracket_ticks * m->slope;
+
+	return ticks <= 0 || fabs(model_distance_ns(m, p)) >
+				     ticks * m->slope * slew + noise + model_bound_ns(m) + JUMP_NS;
 }
 
-/* The rate seen between two samples where that differs clearly from the one expected. */
-static void measure_extra(struct discipline *d, const struct sample *s)
+static bool look_for_jump(const struct discipline *d, const struct sample *s, uint64_t max_slew_ppb)
 {
-	double ticks =
-		(double)(int64_t)(s->monotonic.counter_ticks - d->last.monotonic.counter_ticks);
-	double ns = (double)(s->monotonic.ns - d->last.monotonic.ns);
-	double expected = ticks * d->rate.ns_per_tick * d->factor;
-	double noise = noise_of(d, &s->monotonic) + noise_of(d, &d->last.monotonic);
+	double wander = d->rate.exact ? 1e-6 : WANDER + d->rate.uncertainty;
 
-	if (ticks > 0 && fabs(ns - expected * (1 + d->extra)) > noise)
-		d->extra = ns / expected - 1;
+	return d->monotonic.known &&
+	       (has_jumped(&d->raw, &s->raw, wander) ||
+		       has_jumped(&d->monotonic, &s->monotonic,
+			       (double)max_slew_ppb * PPB + d->rate.uncertainty));
 }
 
-static void follow_monotonic(struct discipline *d, const struct sample *s, bool told)
-{
-	double slope = d->rate.ns_per_tick * d->factor * (1 + d->extra);
-	double period_ns = (double)(s->monotonic.ns - d->last.monotonic.ns);
-	bool quiet = fabs(d->residual_ns) <= d->noise_ns && !told;
-
-	if (!quiet) {
-		/* between the two samples the rate was partly the old one: believe the second time */
-		if (!told && d->moving == MOVING_SAMPLES)
-			measure_extra(d, s);
-		d->moving = MOVING_SAMPLES;
-		slope = d->rate.ns_per_tick * d->factor * (1 + d->extra);
-		model_follow(&d->monotonic, &s->monotonic, 1, slope);
-		return;
-	}
-	if (d->moving)
-		d->moving--;
-	if (period_ns > 0)
-		d->extra += RATE_GAIN * d->residual_ns / period_ns;
-	model_follow(&d->monotonic, &s->monotonic, PHASE_GAIN, slope);
-}
-
-void discipline_add(struct discipline *d, const struct sample *s, struct discipline_news *ret)
+void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_slew_ppb,
+	struct discipline_news *ret)
 {
 	double factor = factor_of(d, s);
 	bool told = factor != d->factor;
+	double expected;
 
 	*ret = (struct discipline_news){ 0 };
-	rate_add(&d->rate, &s->raw);
-	if (d->rate.ns_per_tick <= 0)
-		return;
-	d->noise_ns = noise_of(d, &s->monotonic);
-	if (told && d->has_model) {
+	if (told && d->monotonic.known) {
 		ret->rate_changed = true;
 		ret->rate_change_ppb = llround((factor - d->factor) / PPB);
 	}
+	if (look_for_jump(d, s, max_slew_ppb)) {
+		ret->jumped = true;
+		ret->jump_ns = llround(model_distance_ns(&d->monotonic, &s->monotonic));
+		discipline_restart(d);
+	}
+	rate_add(&d->rate, &s->raw);
 	d->factor = factor;
-	if (d->has_model) {
-		d->residual_ns = (double)(s->monotonic.ns - d->monotonic.ns) + 0.5 -
-				 model_above(&d->monotonic, s->monotonic.counter_ticks);
-		double raw_residual = (double)(s->raw.ns - d->raw.ns) + 0.5 -
-				      model_above(&d->raw, s->raw.counter_ticks);
-
-		/* the raw clock knows no slewing: parted from the counter, it was a jump */
-		if (fabs(raw_residual) > JUMP_NS) {
-			ret->jumped = true;
-			ret->jump_ns = llround(d->residual_ns);
-			discipline_restart(d);
-			rate_add(&d->rate, &s->raw);
-		}
+	if (d->rate.ns_per_tick <= 0)
+		return;
+	expected = d->rate.ns_per_tick * factor;
+	if (!d->monotonic.known) {
+		model_start(&d->monotonic, &s->monotonic, expected);
+		model_start(&d->raw, &s->raw, d->rate.ns_per_tick);
+		return;
 	}
-	if (!d->has_model) {
-		model_set(&d->monotonic, &s->monotonic, d->rate.ns_per_tick * factor);
-		model_set(&d->raw, &s->raw, d->rate.ns_per_tick);
-		d->has_model = true;
-		d->residual_ns = 0;
-	} else {
-		follow_monotonic(d, s, told);
-		model_follow(&d->raw, &s->raw, PHASE_GAIN, d->rate.ns_per_tick);
-	}
-	d->last = *s;
-}
-
-int64_t discipline_monotonic_ns(const struct discipline *d, uint64_t counter_ticks)
-{
-	return d->monotonic.ns + (int64_t)floor(model_above(&d->monotonic, counter_ticks));
+	model_follow(&d->raw, &s->raw, d->rate.ns_per_tick, false, d->rate.exact);
+	if (!model_follow(&d->monotonic, &s->monotonic, expected, told, false))
+		d->moving = MOVING_SAMPLES;
+	else if (d->moving)
+		d->moving--;
 }
 
 static struct fixed fixed_add(struct fixed f, double ns)
@@ -201,9 +144,9 @@ static double fixed_above(struct fixed a, struct fixed b)
 	return (double)(a.ns - b.ns) + ((double)a.fraction - (double)b.fraction) / MULT_ONE;
 }
 
-static struct fixed model_at(const struct discipline_model *m, uint64_t counter_ticks)
+static struct fixed model_at(const struct model *m, uint64_t counter_ticks)
 {
-	return fixed_add((struct fixed){ m->ns, 0 }, model_above(m, counter_ticks));
+	return fixed_add((struct fixed){ m->ns, 0 }, model_above_ns(m, counter_ticks));
 }
 
 /* One of the two rates of a line, by its words. */
@@ -238,27 +181,45 @@ struct aim {
 	uint64_t mult;
 };
 
+/* How much a clock may have changed its rate, relative. */
+static double unseen_of(const struct discipline *d, const struct discipline_order *o)
+{
+	return (double)o->max_slew_ppb * PPB + d->rate.uncertainty;
+}
+
+/* By how much that may have moved it since its last sample, at now, ns. */
+static double moved_of(
+	const struct discipline *d, const struct model *m, const struct discipline_order *o)
+{
+	return (double)(o->now_ticks - m->last.counter_ticks) * m->slope * unseen_of(d, o);
+}
+
 /*
  * Where readers may be who have no line to go on from: at the latest that the clock can be, or, where the
  * last line has just run out, at the end of that (readers do not go back from it, see the client's
  * fallback).
  */
-static struct fixed fresh_start(const struct discipline *d, const struct discipline_model *m,
+static struct fixed fresh_start(const struct discipline *d, const struct model *m,
 	const struct track *t, const struct discipline_order *o)
 {
-	struct fixed start = fixed_add(model_at(m, o->now_ticks), d->noise_ns);
+	struct fixed start =
+		fixed_add(model_at(m, o->now_ticks), model_bound_ns(m) + moved_of(d, m, o));
 	struct fixed end;
-	uint64_t window, tracking;
+	uint64_t end_ticks, window_ns, tracking;
 	double above;
 
 	if (!o->expired)
 		return start;
-	window = UINT64_C(1) << (o->expired->meta & VDSOTIME_META_WINDOW_MASK);
-	end = line_at(o->expired, t, o->expired->word[VDSOTIME_WORD_COUNTER] + window);
+	window_ns = line_window_ns(o->expired);
+	end_ticks = o->expired->word[VDSOTIME_WORD_COUNTER] +
+		    (UINT64_C(1) << (o->expired->meta & VDSOTIME_META_WINDOW_MASK));
+	end = line_at(o->expired, t, end_ticks);
 	tracking = vdsotime_bound(o->expired->extra[VDSOTIME_EXTRA_TRACKING],
-		o->expired->extra[VDSOTIME_EXTRA_TRACKING_GROWTH],
-		window * o->expired->word[VDSOTIME_WORD_MULT] >> 32);
+		o->expired->extra[VDSOTIME_EXTRA_TRACKING_GROWTH], window_ns);
 	above = fixed_above(end, start);
+	/* it may not have run out quite yet */
+	if ((int64_t)(end_ticks - o->now_ticks) > 0)
+		return above > 0 ? end : start;
 	return above > 0 && above <= (double)tracking ? end : start;
 }
 
@@ -266,16 +227,15 @@ static struct fixed fresh_start(const struct discipline *d, const struct discipl
  * From where readers are at present to where the model will be at the target; see the head of
  * discipline.h for now and until.
  */
-static struct aim aim_at(const struct discipline *d, const struct discipline_model *m,
-	const struct track *t, const struct discipline_order *o)
+static struct aim aim_at(const struct discipline *d, const struct model *m, const struct track *t,
+	const struct discipline_order *o)
 {
 	struct fixed start = o->old ? line_at(o->old, t, o->now_ticks) : fresh_start(d, m, t, o);
 	double ahead_ticks = (double)(o->target_ticks - o->now_ticks);
 	double slope = fixed_above(model_at(m, o->target_ticks), start) / ahead_ticks;
 	struct aim aim = { .ticks = o->now_ticks, .value = start };
 
-	/* never stand still to wait for the kernel, never run at more than twice its rate */
-	slope = fmin(fmax(slope, m->slope / 2), m->slope * 2);
+	slope = fmin(fmax(slope, m->slope * SLOPE_LEAST), m->slope * SLOPE_MOST);
 	aim.mult = (uint64_t)llround(slope * MULT_ONE);
 	if (o->old && aim.mult < o->old->word[t->mult]) {
 		aim.ticks = o->until_ticks;
@@ -317,31 +277,36 @@ static uint64_t choose_base(const struct aim *monotonic, const struct aim *raw, 
 	return best_ticks;
 }
 
-static uint64_t growth_of(double per_ns)
-{
-	return (uint64_t)fmin(per_ns * MULT_ONE, MULT_ONE - 1);
-}
+/* The bound of one clock's line, at now and in its growth per ns of the page's MONOTONIC. */
+struct tracking {
+	double bound_ns;
+	double growth;
+	double bend; /* of its rate against the clock's, relative */
+};
 
 /*
- * How far the page may be from the kernel's clocks: what the last sample showed, what samples cannot show,
- * where the line starts; and with time the rate that may change unseen, ours that may be wrong, and the
- * slewing.
+ * How far a clock may be from its line: what the last sample showed and what samples cannot show, the rate
+ * that may have changed since, where the line starts; and with time the same rate, and the slewing.
  */
-static void set_tracking(const struct discipline *d, const struct discipline_order *o,
-	const struct aim *monotonic, const struct aim *raw, struct vdsotime_line *line)
+static struct tracking tracking_of(const struct discipline *d, const struct model *m,
+	const struct aim *aim, const struct aim *monotonic, const struct discipline_order *o)
 {
-	double lag = fabs(fixed_above(monotonic->value, model_at(&d->monotonic, monotonic->ticks)));
-	double raw_lag = fabs(fixed_above(raw->value, model_at(&d->raw, raw->ticks)));
-	double slew = fabs((double)monotonic->mult / MULT_ONE / d->monotonic.slope - 1);
-	double raw_slew = fabs((double)raw->mult / MULT_ONE / d->raw.slope - 1);
-	double since_sample =
-		(double)(o->until_ticks - d->last.monotonic.counter_ticks) * d->monotonic.slope;
-	double growth = (double)o->max_slew_ppb * PPB + d->rate.uncertainty;
+	double slope = (double)aim->mult / MULT_ONE;
+	double lag = fixed_above(aim->value, model_at(m, aim->ticks)) -
+		     (double)(aim->ticks - o->now_ticks) * (slope - m->slope);
+	double bend = fabs(slope / m->slope - 1);
+	double per_page_ns = m->slope * MULT_ONE / (double)monotonic->mult;
 
-	line->extra[VDSOTIME_EXTRA_TRACKING] =
-		(uint64_t)ceil(fmax(lag, raw_lag) + fabs(d->residual_ns) + 2 * d->noise_ns +
-			       since_sample * growth);
-	line->extra[VDSOTIME_EXTRA_TRACKING_GROWTH] = growth_of(growth + fmax(slew, raw_slew));
+	return (struct tracking){
+		.bound_ns = fabs(lag) + model_bound_ns(m) + moved_of(d, m, o),
+		.growth = (unseen_of(d, o) + bend) * per_page_ns,
+		.bend = bend,
+	};
+}
+
+static uint64_t growth_of(double per_ns)
+{
+	return (uint64_t)fmin(ceil(per_ns * MULT_ONE), MULT_ONE - 1);
 }
 
 void discipline_line(
@@ -349,15 +314,19 @@ void discipline_line(
 {
 	struct aim monotonic = aim_at(d, &d->monotonic, &monotonic_track, o);
 	struct aim raw = aim_at(d, &d->raw, &raw_track, o);
+	struct tracking t = tracking_of(d, &d->monotonic, &monotonic, &monotonic, o);
+	struct tracking raw_t = tracking_of(d, &d->raw, &raw, &monotonic, o);
 	uint64_t lag_ticks = (uint64_t)ceil(BASE_LAG_NS / d->rate.ns_per_tick);
 	uint64_t base = choose_base(&monotonic, &raw, o->now_ticks - lag_ticks);
 	double loss;
 
-	ret->meta = o->window_log2 & VDSOTIME_META_WINDOW_MASK;
+	ret->meta = (fmax(t.bend, raw_t.bend) > BENT ? o->bent_window_log2 : o->window_log2) &
+		    VDSOTIME_META_WINDOW_MASK;
 	ret->word[VDSOTIME_WORD_COUNTER] = base;
 	ret->word[VDSOTIME_WORD_MULT] = monotonic.mult;
 	ret->word[VDSOTIME_WORD_MONOTONIC] = (uint64_t)base_of(&monotonic, base, &loss);
 	ret->word[VDSOTIME_WORD_RAW_MULT] = raw.mult;
 	ret->word[VDSOTIME_WORD_RAW] = (uint64_t)base_of(&raw, base, &loss);
-	set_tracking(d, o, &monotonic, &raw, ret);
+	ret->extra[VDSOTIME_EXTRA_TRACKING] = (uint64_t)ceil(fmax(t.bound_ns, raw_t.bound_ns));
+	ret->extra[VDSOTIME_EXTRA_TRACKING_GROWTH] = growth_of(fmax(t.growth, raw_t.growth));
 }

@@ -2,11 +2,11 @@
 /*
  * The discipline: samples in, the page's next line out.
  *
- * Two straight lines are kept for each of MONOTONIC and MONOTONIC_RAW.  The model is where the kernel's
- * clock is believed to be: its slope is fed forward (raw rate of the counter, times what adjtimex says of
- * frequency and tick), its phase follows the samples through a filter.  The page's line is what readers
- * have: it goes on from where the last one was, and is aimed to meet the model at the next publication.  So
- * readers see no step, and any error is slewed away within one period.
+ * Two straight lines are kept for each of MONOTONIC and MONOTONIC_RAW.  The model (model.h) is where the
+ * kernel's clock is believed to be; its slope is fed forward, from the raw rate of the counter and what
+ * adjtimex says of frequency and tick.  The page's line is what readers have: it goes on from where the last
+ * one was, and is aimed to meet the model at the next publication.  So readers see no step, and any error
+ * that slewing can make good is gone after one period.
  *
  * New parameters never give an earlier time than the old ones while both may be in use.  The two lines of
  * a page change one after the other, so that is not one instant but a span, from `now` to `until`: a line
@@ -23,34 +23,22 @@
 
 #include <vdsotime/page.h>
 
+#include "daemon/model.h"
 #include "daemon/rate.h"
 #include "daemon/sampler.h"
 
-/* Where a kernel clock is believed to be: ns + fraction at ticks, and on from there at slope. */
-struct discipline_model {
-	uint64_t counter_ticks;
-	int64_t ns;
-	double fraction_ns; /* [0, 1) */
-	double slope; /* ns per tick */
-};
-
 struct discipline {
 	struct rate rate;
-	bool has_model;
-	struct discipline_model monotonic;
-	struct discipline_model raw;
-	struct sample last;
+	struct model monotonic;
+	struct model raw;
 	double factor; /* of MONOTONIC's rate over RAW's as adjtimex has it */
-	double extra; /* what samples say beside it (adjtime(), PLL slews): relative */
 	unsigned int moving; /* samples still to be taken at the fast period */
-	double residual_ns; /* model's error at the last sample, before it was used */
-	double noise_ns; /* what a bracket may mislead by */
 };
 
 /* What one sample showed. */
 struct discipline_news {
-	bool jumped; /* MONOTONIC is not where its rate can have brought it */
-	int64_t jump_ns; /* kernel - model */
+	bool jumped; /* a clock is not where its rate can have brought it */
+	int64_t jump_ns; /* MONOTONIC: kernel - model */
 	bool rate_changed; /* adjtimex tells another frequency or tick */
 	int64_t rate_change_ppb;
 };
@@ -63,6 +51,8 @@ struct discipline_order {
 	const struct vdsotime_line *old; /* in force; NULL: start anew */
 	const struct vdsotime_line *expired; /* the last that was, without one in force; or NULL */
 	uint32_t window_log2;
+	uint32_t
+		bent_window_log2; /* of a line that catches up, and must not be followed far beyond target */
 	uint64_t max_slew_ppb;
 };
 
@@ -71,8 +61,12 @@ void discipline_init(struct discipline *d, const struct rate_registration *regis
 /* True once the rate is known well enough to make a line. */
 bool discipline_ready(const struct discipline *d);
 
-/* Take a sample into account. */
-void discipline_add(struct discipline *d, const struct sample *s, struct discipline_news *ret);
+/*
+ * Take a sample into account.  max_slew_ppb: the largest change of MONOTONIC's rate that may be one; beyond
+ * it the clock jumped.
+ */
+void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_slew_ppb,
+	struct discipline_news *ret);
 
 /* The clocks were disturbed: the next sample starts the models anew; the rate is kept. */
 void discipline_restart(struct discipline *d);
@@ -86,9 +80,6 @@ bool discipline_is_moving(const struct discipline *d);
  */
 void discipline_line(const struct discipline *d, const struct discipline_order *order,
 	struct vdsotime_line *ret);
-
-/* The model's MONOTONIC at a counter value, ns. */
-int64_t discipline_monotonic_ns(const struct discipline *d, uint64_t counter_ticks);
 
 /* A line's MONOTONIC at a counter value less the sample's, in ns: how well the page followed. */
 double discipline_page_error_ns(const struct vdsotime_line *line, const struct sample_point *p);

@@ -10,6 +10,9 @@
 /* Frequency changes below this are the daily work of a sync daemon, and no news. */
 #define RATE_NEWS_PPB 10000
 
+/* By so much (relative) may a counter wander against MONOTONIC_RAW between two lives of the daemon. */
+#define RAW_WANDER 300e-6
+
 void news_add(struct news *n, enum event_kind kind, int64_t amount)
 {
 	n->item[n->count].kind = kind;
@@ -24,13 +27,13 @@ void keeper_read_clocksource(struct keeper *k, struct news *n)
 	k->os->clocksource_read(k->os->ctx, current, sizeof(current), available, sizeof(available));
 	if (n && strcmp(current, k->clocksource) == 0 && strcmp(available, k->clocksources) == 0)
 		return;
-	bool changed = strcmp(current, k->clocksource) != 0;
+	bool changed = strcmp(current, k->clocksource) != 0, used = k->counter.usable;
 
 	memcpy(k->clocksource, current, sizeof(current));
 	memcpy(k->clocksources, available, sizeof(available));
 	counter_choose(k->os, (enum keeper_counter_policy)k->options.counter, current, available,
 		&k->counter);
-	if (!n || !changed)
+	if (!n || (!changed && used == k->counter.usable))
 		return;
 	/* another clocksource has another raw rate */
 	discipline_init(&k->discipline, &k->counter.registration);
@@ -39,13 +42,22 @@ void keeper_read_clocksource(struct keeper *k, struct news *n)
 	news_add(n, EVENT_CLOCKSOURCE_CHANGED, 0);
 }
 
+/* A sample so wide that its distance from the page would tell of the sample alone. */
+static bool is_vague(const struct keeper *k, const struct sample_point *p)
+{
+	const struct model *m = &k->discipline.monotonic;
+
+	return !m->known || (double)p->bracket_ticks * m->slope > 4 * m->least_noise_ns;
+}
+
 /* How well the page did at this sample. */
 static void judge_page(struct keeper *k, const struct sample *s)
 {
 	const struct vdsotime_line *line = &k->writer.line;
 	double weight;
 
-	if (!k->counter.usable || !line_covers(line, s->monotonic.counter_ticks))
+	if (!k->counter.usable || !line_covers(line, s->monotonic.counter_ticks) ||
+		is_vague(k, &s->monotonic))
 		return;
 	k->residual_ns = discipline_page_error_ns(line, &s->monotonic);
 	k->has_residual = true;
@@ -53,6 +65,14 @@ static void judge_page(struct keeper *k, const struct sample *s)
 	weight = k->samples < 1000 ? 1 / (double)k->samples : 1e-3;
 	k->residual_square += (k->residual_ns * k->residual_ns - k->residual_square) * weight;
 	k->residual_max_ns = fmax(k->residual_max_ns, fabs(k->residual_ns));
+}
+
+static bool was_leap(const struct keeper *k, const struct sample *s)
+{
+	int64_t step = s->realtime_offset_ns - k->sample.realtime_offset_ns;
+
+	return (k->sync.due == VDSOTIME_LEAP_INSERT && step == -NSEC_PER_SEC) ||
+	       (k->sync.due == VDSOTIME_LEAP_DELETE && step == NSEC_PER_SEC);
 }
 
 static void compare_offsets(struct keeper *k, const struct sample *s, struct news *n)
@@ -68,7 +88,8 @@ static void compare_offsets(struct keeper *k, const struct sample *s, struct new
 			(int64_t)(s->tai_offset_s - last->tai_offset_s) * NSEC_PER_SEC);
 	if (n->count)
 		k->disturbed = true;
-	if (s->realtime_offset_ns != last->realtime_offset_ns)
+	/* whoever set the clock has said nothing of its error yet, unless it was the kernel that leapt */
+	if (s->realtime_offset_ns != last->realtime_offset_ns && !was_leap(k, s))
 		sync_forget(&k->sync);
 }
 
@@ -83,7 +104,7 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 		k->parted = true;
 		news_add(n, EVENT_COUNTER_BACKWARDS, 0);
 	}
-	discipline_add(&k->discipline, s, &news);
+	discipline_add(&k->discipline, s, k->options.max_slew_ppb, &news);
 	if (news.jumped) {
 		/* a suspend is known by its own name already */
 		if (s->boottime_offset_ns == k->sample.boottime_offset_ns)
@@ -117,5 +138,53 @@ int keeper_look(struct keeper *k, struct news *n)
 		k->residual_max_ns = 0;
 	k->sample = s;
 	k->has_sample = true;
+	return 0;
+}
+
+/* A clock's line, led on to the sample, less the sample, in ns: years may lie between, so not in 64 bits. */
+static double line_distance_ns(const struct vdsotime_line *line, enum vdsotime_word base,
+	enum vdsotime_word mult, const struct sample_point *p)
+{
+	double ticks = (double)(int64_t)(p->counter_ticks - line->word[VDSOTIME_WORD_COUNTER]);
+
+	return ticks * (double)line->word[mult] * 0x1p-32 +
+	       (double)((int64_t)line->word[base] - p->ns);
+}
+
+/* Has the counter, or a clock, gone elsewhere since the line was in force? */
+static bool has_parted(const struct keeper *k, const struct vdsotime_line *line)
+{
+	const struct sample *s = &k->sample;
+	uint64_t ticks = s->monotonic.counter_ticks - line->word[VDSOTIME_WORD_COUNTER];
+	double elapsed_ns = (double)ticks * k->discipline.rate.ns_per_tick;
+	double bound = (double)line->extra[VDSOTIME_EXTRA_TRACKING] +
+		       model_bound_ns(&k->discipline.monotonic);
+	double growth = (double)line->extra[VDSOTIME_EXTRA_TRACKING_GROWTH] * 0x1p-32;
+
+	return (int64_t)ticks <= 0 ||
+	       fabs(line_distance_ns(line, VDSOTIME_WORD_RAW, VDSOTIME_WORD_RAW_MULT, &s->raw)) >
+		       bound + elapsed_ns * RAW_WANDER ||
+	       fabs(line_distance_ns(line, VDSOTIME_WORD_MONOTONIC, VDSOTIME_WORD_MULT,
+		       &s->monotonic)) > bound + elapsed_ns * growth;
+}
+
+int keeper_compare_restored(struct keeper *k)
+{
+	const struct vdsotime_line *line = &k->writer.line;
+	int64_t realtime = (int64_t)line->word[VDSOTIME_WORD_REALTIME];
+	int64_t boottime = (int64_t)line->word[VDSOTIME_WORD_BOOTTIME];
+	struct news ignored = { 0 };
+	int r;
+
+	/* offsets that brackets cannot tell from the earlier life's are those */
+	sampler_assume(&k->sampler, realtime, boottime);
+	r = keeper_look(k, &ignored);
+	if (r < 0)
+		return r;
+	k->disturbed = realtime != k->sample.realtime_offset_ns ||
+		       boottime != k->sample.boottime_offset_ns ||
+		       (int32_t)line->meta >> VDSOTIME_META_TAI_SHIFT != k->sample.tai_offset_s ||
+		       (line_is_on(line) && k->counter.usable && discipline_ready(&k->discipline) &&
+			       has_parted(k, line));
 	return 0;
 }

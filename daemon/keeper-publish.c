@@ -3,6 +3,9 @@
 
 #include "daemon/line.h"
 
+/* A line that took too long to make is made again, but not for ever. */
+#define PUBLISH_TRIES 3
+
 /* A publication is over well within this; one that is not is noticed. */
 #define PUBLISH_SPAN_NS 50000
 
@@ -34,13 +37,13 @@ uint64_t keeper_period_ns(const struct keeper *k)
 /* The words of a line that are not the discipline's. */
 static void fill_line(const struct keeper *k, struct vdsotime_line *line, uint64_t epoch)
 {
-	uint64_t error;
+	int64_t monotonic_ns = (int64_t)line->word[VDSOTIME_WORD_MONOTONIC];
+	uint64_t error = sync_error_ns(&k->sync, monotonic_ns, k->options.max_drift_ppb);
 
 	line->meta |= (uint32_t)k->sample.tai_offset_s << VDSOTIME_META_TAI_SHIFT;
 	line->word[VDSOTIME_WORD_REALTIME] = (uint64_t)k->sample.realtime_offset_ns;
 	line->word[VDSOTIME_WORD_BOOTTIME] = (uint64_t)k->sample.boottime_offset_ns;
 	line->extra[VDSOTIME_EXTRA_EPOCH] = epoch;
-	error = sync_error_ns(&k->sync, k->sample.monotonic.ns, k->options.max_drift_ppb);
 	if (error != SYNC_NO_BOUND) {
 		uint64_t growth = line->extra[VDSOTIME_EXTRA_TRACKING_GROWTH] +
 				  k->options.max_drift_ppb * (UINT64_C(1) << 32) / NSEC_PER_SEC + 1;
@@ -55,46 +58,83 @@ static void fill_line(const struct keeper *k, struct vdsotime_line *line, uint64
 		(k->sample.tai_offset_s != 0 ? VDSOTIME_FLAGS_TAI_KNOWN : 0);
 }
 
-/*
- * A line that readers may use.  Afterwards it is asked whether the publication was over when the line said
- * it would be; if not, and the new line is the flatter one, a reader may have seen time go back, and the
- * epoch tells.
- */
-static void publish_on(struct keeper *k, struct news *n)
+/* The windows of a line from now on: none reaches a leap. */
+static void choose_windows(const struct keeper *k, struct discipline_order *o)
 {
-	const struct vdsotime_line old = k->writer.line;
+	double ns_per_tick = k->discipline.rate.ns_per_tick;
+	int64_t leap = until_leap_ns(k);
+
+	o->window_log2 = line_window_log2(2 * k->options.period_ns, ns_per_tick);
+	o->bent_window_log2 = line_window_log2(4 * keeper_period_ns(k), ns_per_tick);
+	if (leap < (int64_t)(4 * k->options.period_ns)) {
+		uint32_t within = line_window_log2_within((uint64_t)leap / 2, ns_per_tick);
+
+		if (within < o->window_log2)
+			o->window_log2 = within;
+	}
+	if (o->bent_window_log2 > o->window_log2)
+		o->bent_window_log2 = o->window_log2;
+}
+
+/* The next line, from what readers have on old. */
+static void make_line(const struct keeper *k, const struct vdsotime_line *old,
+	struct discipline_order *ret_order, struct vdsotime_line *ret)
+{
 	uint64_t now = keeper_counter_now(k);
 	struct discipline_order order = {
 		.now_ticks = now,
 		.until_ticks = now + ticks_of(k, PUBLISH_SPAN_NS),
 		.target_ticks = now + ticks_of(k, keeper_period_ns(k)),
-		.window_log2 =
-			line_window_log2(2 * k->options.period_ns, k->discipline.rate.ns_per_tick),
 		.max_slew_ppb = k->options.max_slew_ppb,
 	};
-	uint64_t epoch = old.extra[VDSOTIME_EXTRA_EPOCH] + (k->disturbed ? 1 : 0);
-	int64_t leap = until_leap_ns(k);
-	struct vdsotime_line line = { 0 };
 
-	if (!k->parted && line_is_on(&old)) {
-		if (line_covers(&old, order.until_ticks))
-			order.old = &old;
+	choose_windows(k, &order);
+	if (!k->disturbed && line_is_on(old)) {
+		if (line_covers(old, order.until_ticks))
+			order.old = old;
 		else
-			order.expired = &old;
+			order.expired = old;
 	}
-	if (leap < (int64_t)(4 * k->options.period_ns)) {
-		uint32_t within =
-			line_window_log2_within((uint64_t)leap / 2, k->discipline.rate.ns_per_tick);
+	*ret = (struct vdsotime_line){ 0 };
+	discipline_line(&k->discipline, &order, ret);
+	ret->extra[VDSOTIME_EXTRA_TRACKING] += k->sample.offset_slack_ns;
+	fill_line(k, ret, old->extra[VDSOTIME_EXTRA_EPOCH] + (k->disturbed ? 1 : 0));
+	*ret_order = order;
+}
 
-		if (within < order.window_log2)
-			order.window_log2 = within;
+/* May a reader have got a later time from the old line than the new one gives at now? */
+static bool goes_back(
+	const struct vdsotime_line *old, const struct vdsotime_line *line, uint64_t now)
+{
+	struct vdsotime_instant before, after;
+
+	vdsotime_line_instant(old, now, &before);
+	vdsotime_line_instant(line, now, &after);
+	return after.monotonic_ns < before.monotonic_ns ||
+	       after.monotonic_raw_ns < before.monotonic_raw_ns;
+}
+
+/*
+ * A line that readers may use.  Before, it is asked whether making it was so slow that publishing it would
+ * be late; afterwards, whether the publication was over when the line said it would be.  If not, and the
+ * new line is the flatter one, a reader may have seen time go back, and the epoch tells.
+ */
+static void publish_on(struct keeper *k, struct news *n)
+{
+	const struct vdsotime_line old = k->writer.line;
+	struct discipline_order order;
+	struct vdsotime_line line;
+	uint64_t now;
+
+	for (int i = 0; i < PUBLISH_TRIES; i++) {
+		make_line(k, &old, &order, &line);
+		now = keeper_counter_now(k);
+		if (now - order.now_ticks < (order.until_ticks - order.now_ticks) / 2)
+			break;
 	}
-	discipline_line(&k->discipline, &order, &line);
-	fill_line(k, &line, epoch);
 	writer_publish(&k->writer, &line);
 	now = keeper_counter_now(k);
-	if (order.old && (int64_t)(now - order.until_ticks) > 0 &&
-		line_monotonic_ns(&line, now) < line_monotonic_ns(&old, now)) {
+	if (order.old && (int64_t)(now - order.until_ticks) > 0 && goes_back(&old, &line, now)) {
 		line.extra[VDSOTIME_EXTRA_EPOCH]++;
 		writer_publish(&k->writer, &line);
 		k->late_publications++;
@@ -103,7 +143,6 @@ static void publish_on(struct keeper *k, struct news *n)
 	if (!line_is_on(&old))
 		news_add(n, EVENT_PAGE_ON, 0);
 	k->disturbed = false;
-	k->parted = false;
 }
 
 /*
@@ -116,7 +155,7 @@ static void publish_off(struct keeper *k, struct news *n)
 	struct vdsotime_line line = { .meta = VDSOTIME_META_OFF };
 	bool first = old.extra[VDSOTIME_EXTRA_GENERATION] == 0;
 
-	if (!first && !line_is_on(&old))
+	if (!first && !line_is_on(&old) && !k->disturbed)
 		return;
 	if (!first) {
 		uint64_t now = k->counter.kind != VDSOTIME_COUNTER_NONE ? keeper_counter_now(k) : 0;
@@ -134,8 +173,9 @@ static void publish_off(struct keeper *k, struct news *n)
 	fill_line(k, &line, old.extra[VDSOTIME_EXTRA_EPOCH] + 1);
 	line.extra[VDSOTIME_EXTRA_ERROR] = VDSOTIME_NO_ERROR_BOUND;
 	writer_publish(&k->writer, &line);
-	if (!first)
+	if (line_is_on(&old))
 		news_add(n, EVENT_PAGE_OFF, 0);
+	k->disturbed = false;
 }
 
 void keeper_publish(struct keeper *k, struct news *n)

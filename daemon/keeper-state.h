@@ -74,6 +74,12 @@ int keeper_look(struct keeper *k, struct news *n);
 /* Read the clocksource and choose the counter anew where it changed; n NULL: for the first time. */
 void keeper_read_clocksource(struct keeper *k, struct news *n);
 
+/*
+ * What an earlier life left on the page against what is seen now: disturbed is set where the clocks are not
+ * where that page would have brought them.  0 or -errno of a clock that cannot be read.
+ */
+int keeper_compare_restored(struct keeper *k);
+
 /* Put a line on the page that readers may use, or one that sends them to the vDSO. */
 void keeper_publish(struct keeper *k, struct news *n);
 

@@ -131,16 +131,12 @@ int keeper_new(struct keeper **ret, const struct keeper_options *options, const 
 	r = calibrate(k);
 	if (r == 0)
 		r = open_page(k, page_fd);
+	if (r == 0 && k->writer.restored)
+		r = keeper_compare_restored(k);
 	if (r < 0) {
 		keeper_free(k);
 		return r;
 	}
-	/* whatever happened between two lives of the daemon, the offsets may not be what they were */
-	k->disturbed = k->writer.restored &&
-		       ((int64_t)k->writer.line.word[VDSOTIME_WORD_REALTIME] !=
-				       k->sample.realtime_offset_ns ||
-			       (int64_t)k->writer.line.word[VDSOTIME_WORD_BOOTTIME] !=
-				       k->sample.boottime_offset_ns);
 	keeper_publish(k, &ignored);
 	*ret = k;
 	return 0;

@@ -20,14 +20,6 @@ uint64_t line_window_ns(const struct vdsotime_line *line)
 	return ticks * line->word[VDSOTIME_WORD_MULT] >> 32;
 }
 
-int64_t line_monotonic_ns(const struct vdsotime_line *line, uint64_t counter_ticks)
-{
-	struct vdsotime_instant instant;
-
-	vdsotime_line_instant(line, counter_ticks, &instant);
-	return instant.monotonic_ns;
-}
-
 uint32_t line_window_log2_within(uint64_t ns, double ns_per_tick)
 {
 	double ticks = (double)(ns < LINE_WINDOW_MAX_NS ? ns : LINE_WINDOW_MAX_NS) / ns_per_tick;

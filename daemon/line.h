@@ -26,9 +26,6 @@ bool line_covers(const struct vdsotime_line *line, uint64_t counter_ticks);
 /* The length of its window in ns of MONOTONIC. */
 uint64_t line_window_ns(const struct vdsotime_line *line);
 
-/* MONOTONIC at a counter value, as readers compute it, within the window or not. */
-int64_t line_monotonic_ns(const struct vdsotime_line *line, uint64_t counter_ticks);
-
 /* The log2 of the smallest window, in ticks, that lasts ns or longer, within LINE_WINDOW_MAX_NS. */
 uint32_t line_window_log2(uint64_t ns, double ns_per_tick);
 

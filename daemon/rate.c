@@ -3,12 +3,16 @@
 
 #include <math.h>
 
+#include "daemon/model.h"
+
 #define NSEC_PER_SEC 1000000000
 
 /* A baseline is renewed once it is this long: temperature moves a counter that is not the kernel's. */
-#define BASELINE_MAX_NS (1000 * (int64_t)NSEC_PER_SEC)
+#define BASELINE_MAX_NS (100 * (int64_t)NSEC_PER_SEC)
 /* Below this, a fit says nothing. */
 #define BASELINE_MIN_NS (5 * 1000000)
+/* What an assumption that has lost its ground is worth. */
+#define ASSUMED_UNCERTAINTY 1e-3
 /* Samples in a row that an exact rate may fail to explain before it is given up. */
 #define MISSES_MAX 5
 
@@ -22,6 +26,7 @@ void rate_restart(struct rate *r)
 	r->has_first = false;
 	r->exact = false;
 	r->misses = 0;
+	r->uncertainty = fmax(r->uncertainty, ASSUMED_UNCERTAINTY);
 }
 
 /* The largest shift at which a second-count of max_sec still converts without overflow. */
@@ -62,11 +67,13 @@ double rate_of_registration(uint64_t frequency, uint32_t scale_hz, uint64_t mask
 	return ldexp((double)mult, -(int)shift);
 }
 
-/* How far two points may mislead about the time between them, in ns: half a bracket each, and rounding. */
+/* How far two points may mislead about the time between them, in ns: half a bracket each, a step of
+ * the counter, and rounding. */
 static double slack_ns(
 	const struct sample_point *a, const struct sample_point *b, double ns_per_tick)
 {
-	return (double)(a->bracket_ticks + b->bracket_ticks) / 2 * ns_per_tick + 2;
+	return (double)(a->bracket_ticks + b->bracket_ticks) / 2 * ns_per_tick +
+	       2 * MODEL_COUNTER_STEP_NS + 2;
 }
 
 /* The one whole frequency that the fit leaves room for, if there is one. */
@@ -104,7 +111,6 @@ static void check_exact(struct rate *r, const struct sample_point *p, double tic
 	/* not the kernel's after all: fit, from here on for good */
 	rate_restart(r);
 	r->registration.scale_hz = 0;
-	r->uncertainty = 1e-6;
 }
 
 static void fit(struct rate *r, const struct sample_point *p, double ticks, double ns)

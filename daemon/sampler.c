@@ -5,12 +5,19 @@
 
 #define NSEC_PER_SEC 1000000000
 #define BRACKETS 5
-#define BOOTTIME_BRACKETS 31
+#define OFFSET_BRACKETS 31
+#define OFFSET_TRIES 3
 #define COARSE_TRIES 8
 
 void sampler_init(struct sampler *s, const struct os *os, bool has_counter)
 {
 	*s = (struct sampler){ .os = os, .has_counter = has_counter };
+}
+
+void sampler_assume(struct sampler *s, int64_t realtime_offset_ns, int64_t boottime_offset_ns)
+{
+	s->realtime = (struct sampler_offset){ .known = true, .ns = realtime_offset_ns };
+	s->boottime = (struct sampler_offset){ .known = true, .ns = boottime_offset_ns };
 }
 
 static uint64_t counter(const struct sampler *s)
@@ -64,8 +71,14 @@ static int coarse_offset(const struct sampler *s, int64_t *ret)
 	return 0;
 }
 
-/* id - MONOTONIC lies in [*ret_low, *ret_high]. */
-static int offset_bounds(const struct sampler *s, clockid_t id, int64_t *ret_low, int64_t *ret_high)
+/* Where an offset lies: both ends belong to it. */
+struct span {
+	int64_t low_ns;
+	int64_t high_ns;
+};
+
+/* id - MONOTONIC, from one bracket. */
+static int offset_span(const struct sampler *s, clockid_t id, struct span *ret)
 {
 	int64_t before, ns, after;
 	int r = read_clock(s, CLOCK_MONOTONIC, &before);
@@ -76,65 +89,84 @@ static int offset_bounds(const struct sampler *s, clockid_t id, int64_t *ret_low
 		r = read_clock(s, CLOCK_MONOTONIC, &after);
 	if (r < 0)
 		return r;
-	*ret_low = ns - after;
-	*ret_high = ns - before;
+	*ret = (struct span){ ns - after, ns - before };
 	return 0;
 }
 
-static void insert_sorted(int64_t *sorted, int count, int64_t value)
+/* From several, of which the latest count where a step came in between. */
+static int common_span(const struct sampler *s, clockid_t id, int brackets, struct span *ret)
 {
-	int at = count;
+	struct span common = { INT64_MIN, INT64_MAX };
 
-	for (; at > 0 && sorted[at - 1] > value; at--)
-		sorted[at] = sorted[at - 1];
-	sorted[at] = value;
-}
-
-static int median_offset(const struct sampler *s, clockid_t id, int64_t *ret)
-{
-	int64_t middles[BOOTTIME_BRACKETS];
-
-	for (int i = 0; i < BOOTTIME_BRACKETS; i++) {
-		int64_t low, high;
-		int r = offset_bounds(s, id, &low, &high);
+	for (int i = 0; i < brackets; i++) {
+		struct span next;
+		int r = offset_span(s, id, &next);
 
 		if (r < 0)
 			return r;
-		insert_sorted(middles, i, low + (high - low) / 2);
+		if (next.low_ns > common.high_ns || next.high_ns < common.low_ns)
+			common = next;
+		if (next.low_ns > common.low_ns)
+			common.low_ns = next.low_ns;
+		if (next.high_ns < common.high_ns)
+			common.high_ns = next.high_ns;
 	}
-	*ret = middles[BOOTTIME_BRACKETS / 2];
+	*ret = common;
 	return 0;
 }
 
-static int realtime_offset(const struct sampler *s, int64_t *ret)
+static bool span_has(const struct span *span, int64_t ns)
 {
-	int r = coarse_offset(s, ret);
-
-	if (r == 1)
-		return 0;
-	/* no coarse clocks (gVisor), or a tick at every try */
-	return median_offset(s, CLOCK_REALTIME, ret);
+	return ns >= span->low_ns && ns <= span->high_ns;
 }
 
-/* A machine that was never suspended has an offset of 0: prefer that, then what was found before. */
-static int boottime_offset(struct sampler *s, int64_t *ret)
+static uint64_t span_slack_ns(const struct span *span, int64_t ns)
 {
-	int64_t low, high;
-	int r = offset_bounds(s, CLOCK_BOOTTIME, &low, &high);
+	int64_t below = ns - span->low_ns, above = span->high_ns - ns;
 
+	return (uint64_t)(below > above ? below : above);
+}
+
+/* Keep what agrees, else find it anew; slack is always that of the latest brackets. */
+static int bracketed_offset(const struct sampler *s, clockid_t id, struct sampler_offset *o)
+{
+	struct span span;
+	int r = common_span(s, id, OFFSET_TRIES, &span);
+
+	if (r == 0 && (!o->known || !span_has(&span, o->ns))) {
+		r = common_span(s, id, OFFSET_BRACKETS, &span);
+		o->ns = span.low_ns + (span.high_ns - span.low_ns) / 2;
+	}
 	if (r < 0)
 		return r;
-	if (low <= 0 && high >= 0) {
-		s->boottime_offset_ns = 0;
-	} else if (!s->has_boottime_offset || s->boottime_offset_ns < low ||
-		   s->boottime_offset_ns > high) {
-		r = median_offset(s, CLOCK_BOOTTIME, &s->boottime_offset_ns);
-		if (r < 0)
-			return r;
-	}
-	s->has_boottime_offset = true;
-	*ret = s->boottime_offset_ns;
+	o->known = true;
+	o->slack_ns = span_slack_ns(&span, o->ns);
 	return 0;
+}
+
+static int realtime_offset(const struct sampler *s, struct sampler_offset *o)
+{
+	int r = coarse_offset(s, &o->ns);
+
+	if (r == 1) {
+		o->known = true;
+		o->slack_ns = 0;
+		return 0;
+	}
+	/* no coarse clocks (gVisor), or a tick at every try */
+	return r < 0 ? r : bracketed_offset(s, CLOCK_REALTIME, o);
+}
+
+/* A machine that was never suspended has an offset of 0 exactly: nothing else comes so near to it. */
+static int boottime_offset(const struct sampler *s, struct sampler_offset *o)
+{
+	if (!o->known)
+		*o = (struct sampler_offset){ .known = true };
+	int r = bracketed_offset(s, CLOCK_BOOTTIME, o);
+
+	if (r == 0 && o->ns == 0)
+		o->slack_ns = 0;
+	return r;
 }
 
 /* Whole seconds: a step between the two reads shows in the next sample. */
@@ -161,13 +193,17 @@ int sampler_take(struct sampler *s, struct sample *ret)
 	if (r == 0)
 		r = bracket(s, CLOCK_MONOTONIC_RAW, &sample.raw);
 	if (r == 0)
-		r = realtime_offset(s, &sample.realtime_offset_ns);
+		r = realtime_offset(s, &s->realtime);
 	if (r == 0)
-		r = boottime_offset(s, &sample.boottime_offset_ns);
+		r = boottime_offset(s, &s->boottime);
 	if (r == 0)
 		r = tai_offset(s, &sample.tai_offset_s);
 	if (r < 0)
 		return r;
+	sample.realtime_offset_ns = s->realtime.ns;
+	sample.boottime_offset_ns = s->boottime.ns;
+	sample.offset_slack_ns = s->realtime.slack_ns > s->boottime.slack_ns ? s->realtime.slack_ns
+									     : s->boottime.slack_ns;
 	sample.timex_error = s->os->timex_read(s->os->ctx, &sample.timex);
 	*ret = sample;
 	return 0;

@@ -9,36 +9,47 @@
 /* kernel/time/ntp.c, second_overflow(): time_maxerror += MAXFREQ / NSEC_PER_USEC */
 #define KERNEL_GROWTH_US 500
 
+/* The kernel leaps at the first tick of a second. */
+#define LEAP_LATE_NS (50 * INT64_C(1000000))
+
 void sync_init(struct sync *s)
 {
-	*s = (struct sync){ .last_maxerror_us = -1, .leap = VDSOTIME_LEAP_UNKNOWN };
+	*s = (struct sync){ .leap = VDSOTIME_LEAP_UNKNOWN };
 }
 
 void sync_forget(struct sync *s)
 {
 	s->has_claim = false;
-	s->last_maxerror_us = -1;
 }
 
+/* What STA_INS and STA_DEL ask for, unless the kernel has done it. */
 static uint32_t leap_of(const struct os_timex *t)
 {
+	if (t->state == TIME_WAIT)
+		return VDSOTIME_LEAP_NONE;
 	if (t->status & STA_INS)
 		return VDSOTIME_LEAP_INSERT;
 	return t->status & STA_DEL ? VDSOTIME_LEAP_DELETE : VDSOTIME_LEAP_NONE;
 }
 
-/* A drop of the number is a claim; so is the first that is seen, whatever has been added to it. */
+/*
+ * A drop of the number is a claim, and so is a rise that the kernel cannot have made, and the first that is
+ * seen, whatever has been added to it.
+ */
 static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t monotonic_ns)
 {
-	bool first = s->last_maxerror_us < 0;
+	/* one for the second begun, one since a step lets a second end early */
+	int64_t seconds = (monotonic_ns - s->last_look_ns) / NSEC_PER_SEC + 2;
+	int64_t grown_us = seconds * KERNEL_GROWTH_US;
 
-	if (!first && t->maxerror_us >= s->last_maxerror_us)
+	if (s->has_look && t->maxerror_us >= s->last_maxerror_us &&
+		t->maxerror_us <= s->last_maxerror_us + grown_us)
 		return;
-	s->has_claim = true;
+	s->claim_is_zero = t->maxerror_us % KERNEL_GROWTH_US == 0 &&
+			   (!s->has_look || t->maxerror_us <= grown_us);
+	s->has_claim = !s->claim_is_zero;
 	s->claim_ns = (uint64_t)t->maxerror_us * NSEC_PER_USEC;
-	s->claimed_at_ns = monotonic_ns;
-	s->claim_is_zero = first ? t->maxerror_us % KERNEL_GROWTH_US == 0
-				 : t->maxerror_us == 0 || t->maxerror_us == KERNEL_GROWTH_US;
+	s->claimed_at_ns = s->has_look ? s->last_look_ns : monotonic_ns;
 }
 
 void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t monotonic_ns)
@@ -47,39 +58,46 @@ void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t 
 		sync_init(s);
 		return;
 	}
-	s->maxerror_ns = (uint64_t)timex->maxerror_us * NSEC_PER_USEC;
+	s->due = timex->state == TIME_OOP ? VDSOTIME_LEAP_NONE : leap_of(timex);
 	if (timex->status & STA_UNSYNC) {
 		s->state = KEEPER_SYNC_UNSYNCHRONISED;
 		s->leap = VDSOTIME_LEAP_UNKNOWN;
-		sync_forget(s);
+		s->has_claim = s->has_look = false;
 		return;
 	}
 	s->leap = leap_of(timex);
 	look_for_claim(s, timex, monotonic_ns);
+	s->has_look = true;
 	s->last_maxerror_us = timex->maxerror_us;
-	s->state = s->claim_is_zero ? KEEPER_SYNC_UNQUANTIFIED : KEEPER_SYNC_CLAIMED;
+	s->last_look_ns = monotonic_ns;
+	s->state = s->has_claim ? KEEPER_SYNC_CLAIMED : KEEPER_SYNC_UNQUANTIFIED;
 }
 
 uint64_t sync_error_ns(const struct sync *s, int64_t monotonic_ns, uint64_t drift_ppb)
 {
-	uint64_t age_ns, grown;
+	uint64_t age_us;
 
 	if (s->state != KEEPER_SYNC_CLAIMED || !s->has_claim)
 		return SYNC_NO_BOUND;
-	age_ns = monotonic_ns > s->claimed_at_ns ? (uint64_t)(monotonic_ns - s->claimed_at_ns) : 0;
+	age_us = monotonic_ns > s->claimed_at_ns
+			 ? (uint64_t)(monotonic_ns - s->claimed_at_ns) / NSEC_PER_USEC + 1
+			 : 1;
 	/* in microseconds, so that years of age at any drift stay within 64 bits */
-	grown = s->claim_ns + age_ns / NSEC_PER_USEC * drift_ppb / 1000000 + 1;
-	return grown < s->maxerror_ns ? grown : s->maxerror_ns;
+	return s->claim_ns + age_us * drift_ppb / 1000000 + 1;
 }
 
 int64_t sync_until_leap_ns(const struct sync *s, int64_t realtime_ns)
 {
 	int64_t until;
 
-	if ((s->leap != VDSOTIME_LEAP_INSERT && s->leap != VDSOTIME_LEAP_DELETE) || realtime_ns < 0)
+	if ((s->due != VDSOTIME_LEAP_INSERT && s->due != VDSOTIME_LEAP_DELETE) || realtime_ns < 0)
 		return INT64_MAX;
 	until = NSEC_PER_DAY - realtime_ns % NSEC_PER_DAY;
-	if (s->leap == VDSOTIME_LEAP_DELETE)
+	if (s->due == VDSOTIME_LEAP_DELETE)
 		until -= NSEC_PER_SEC;
-	return until < 0 ? 0 : until;
+	if (until <= 0 && until > -LEAP_LATE_NS)
+		return 0;
+	if (until > NSEC_PER_DAY - LEAP_LATE_NS)
+		return 0;
+	return until < 0 ? until + NSEC_PER_DAY : until;
 }

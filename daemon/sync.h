@@ -5,7 +5,8 @@
  *
  * The kernel keeps one number, maxerror, which a daemon writes (its claim) and the kernel then grows by
  * 500 us a second.  That growth is far too much for a real oscillator, so each drop of the number is taken
- * as a new claim, and grown from there at our own MaxDrift; the kernel's own number, when smaller, wins.
+ * as a new claim, made right after the look before, and grown from there at our own MaxDrift.  A rise that
+ * the kernel's growth cannot have made is a claim too, if a humbler one.
  *
  * The one thing a reader would get wrong: a claim of 0 is no claim.  timesyncd and phc2sys write 0, which
  * says nothing of their error; seen some seconds later it is a small multiple of 500 us, and looks like an
@@ -30,11 +31,13 @@ struct sync {
 	enum keeper_sync state;
 	bool has_claim;
 	bool claim_is_zero; /* what was written was 0 */
-	int64_t last_maxerror_us; /* of the last look; -1: none */
+	bool has_look;
+	int64_t last_maxerror_us; /* of the last look */
+	int64_t last_look_ns; /* MONOTONIC */
 	uint64_t claim_ns; /* at claimed_at_ns */
-	int64_t claimed_at_ns; /* MONOTONIC */
-	uint64_t maxerror_ns; /* the kernel's, at the last look */
-	uint32_t leap; /* enum vdsotime_leap */
+	int64_t claimed_at_ns; /* MONOTONIC, no later than it was made */
+	uint32_t leap; /* enum vdsotime_leap: what may be told */
+	uint32_t due; /* enum vdsotime_leap: what the kernel will do, synchronised or not */
 };
 
 void sync_init(struct sync *s);
@@ -42,13 +45,16 @@ void sync_init(struct sync *s);
 /* Take a look at what adjtimex said at monotonic_ns; error: 0, or why it said nothing. */
 void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t monotonic_ns);
 
-/* REALTIME was set: no earlier claim holds. */
+/* REALTIME was set: no earlier claim holds, and only a new one will do. */
 void sync_forget(struct sync *s);
 
 /* The bound at monotonic_ns with the claim grown at drift_ppb, or SYNC_NO_BOUND. */
 uint64_t sync_error_ns(const struct sync *s, int64_t monotonic_ns, uint64_t drift_ppb);
 
-/* Ns of UTC until the second that a leap is due in begins to repeat or is left out; INT64_MAX: none. */
+/*
+ * Ns of REALTIME until a second begins to repeat or is left out; 0 also while the kernel, which leaps at a
+ * tick, may not have done so yet; INT64_MAX: none is due.
+ */
 int64_t sync_until_leap_ns(const struct sync *s, int64_t realtime_ns);
 
 #endif
