@@ -235,7 +235,7 @@ static int input_receive(struct dialogue *d, struct input *in)
 	return 1;
 }
 
-static int message_serve(struct dialogue *d, const char *message, size_t bytes)
+static int message_serve(struct dialogue *d, char *message, size_t bytes)
 {
 	struct dialogues *ds = dialogues_of(d);
 	struct statistics *statistics = &ds->set.statistics;

@@ -2,30 +2,22 @@
 /*
  * A recursive descent over RFC 8259, as deep as JSON_DEPTH_MAX and no deeper.
  *
- * The one thing a reader would get wrong: keys are compared as bytes, which is comparing what they
- * mean only because an escape in a key is refused.
+ * The one thing a reader would get wrong: a string is written where it was read, and never gets
+ * longer: an escape of six characters is three bytes of UTF-8 at most, one of twelve four.
  */
 #include "daemon/json.h"
 
-#include <stdint.h>
 #include <string.h>
 
-struct key {
-	const unsigned char *at;
-	size_t bytes;
-};
-
-/* The keys of the objects that are open, the innermost object's last. */
+/* read before write, always: at runs ahead of what a string has become. */
 struct scan {
-	const unsigned char *at;
-	const unsigned char *end;
+	unsigned char *at;
+	unsigned char *end;
 	unsigned int depth;
-	unsigned int values;
-	unsigned int keys;
-	struct key key[JSON_VALUES_MAX];
+	struct json_text *text;
 };
 
-static enum json_verdict scan_value(struct scan *s);
+static enum json_verdict scan_value(struct scan *s, const char *key);
 
 static int peek(const struct scan *s)
 {
@@ -56,39 +48,32 @@ static unsigned int skip_digits(struct scan *s)
 }
 
 /*
- * One character of more than one byte: RFC 3629, table in its section 4.  The second byte's range
- * is what shuts out overlong forms, surrogates, and what lies beyond U+10FFFF.
+ * Bytes of the character at at, which is of more than one; 0: it is none.  RFC 3629, table in its
+ * section 4: the second byte's range shuts out overlong forms, surrogates, and what lies beyond
+ * U+10FFFF.
  */
+static size_t utf8_bytes(const unsigned char *at, const unsigned char *end)
+{
+	unsigned int lead = *at;
+	unsigned int low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+	unsigned int high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+	size_t bytes = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+
+	if (lead < 0xc2 || lead > 0xf4 || (size_t)(end - at) < bytes)
+		return 0;
+	for (size_t i = 1; i < bytes; i++, low = 0x80, high = 0xbf) {
+		if (at[i] < low || at[i] > high)
+			return 0;
+	}
+	return bytes;
+}
+
 static bool scan_utf8(struct scan *s)
 {
-	unsigned int lead = *s->at;
-	unsigned int low = 0x80;
-	unsigned int high = 0xbf;
-	size_t more;
+	size_t bytes = utf8_bytes(s->at, s->end);
 
-	if (lead >= 0xc2 && lead <= 0xdf)
-		more = 1;
-	else if (lead >= 0xe0 && lead <= 0xef)
-		more = 2;
-	else if (lead >= 0xf0 && lead <= 0xf4)
-		more = 3;
-	else
-		return false;
-	if (lead == 0xe0)
-		low = 0xa0;
-	if (lead == 0xed)
-		high = 0x9f;
-	if (lead == 0xf0)
-		low = 0x90;
-	if (lead == 0xf4)
-		high = 0x8f;
-	s->at++;
-	for (; more > 0; more--, low = 0x80, high = 0xbf) {
-		if (peek(s) < (int)low || peek(s) > (int)high)
-			return false;
-		s->at++;
-	}
-	return true;
+	s->at += bytes;
+	return bytes > 0;
 }
 
 /* Four hexadecimal digits; -1 when they are not. */
@@ -112,71 +97,120 @@ static int scan_hex4(struct scan *s)
 	return value;
 }
 
-/* After the backslash.  A high surrogate must have its low one behind it. */
-static enum json_verdict scan_escape(struct scan *s)
+/* Write a character that is not U+0000 as UTF-8; the place behind it. */
+static unsigned char *put_utf8(unsigned char *to, unsigned int c)
 {
-	int c = peek(s);
+	if (c < 0x80) {
+		*to++ = (unsigned char)c;
+		return to;
+	}
+	if (c < 0x800) {
+		*to++ = (unsigned char)(0xc0 | c >> 6);
+	} else {
+		if (c < 0x10000) {
+			*to++ = (unsigned char)(0xe0 | c >> 12);
+		} else {
+			*to++ = (unsigned char)(0xf0 | c >> 18);
+			*to++ = (unsigned char)(0x80 | (c >> 12 & 0x3f));
+		}
+		*to++ = (unsigned char)(0x80 | (c >> 6 & 0x3f));
+	}
+	*to++ = (unsigned char)(0x80 | (c & 0x3f));
+	return to;
+}
 
-	if (c <= 0 || strchr("\"\\/bfnrtu", c) == NULL)
-		return JSON_SYNTAX;
-	s->at++;
-	if (c != 'u')
-		return JSON_PROPER;
-
+/* After "\u".  A high surrogate must have its low one behind it, and no other may stand alone. */
+static enum json_verdict scan_unicode(struct scan *s, unsigned int *ret)
+{
 	int unit = scan_hex4(s);
+	int low;
 
 	if (unit < 0)
 		return JSON_SYNTAX;
 	if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff))
 		return JSON_ENCODING;
+	*ret = (unsigned int)unit;
 	if (unit < 0xd800 || unit > 0xdbff)
 		return JSON_PROPER;
 	if (!take(s, '\\') || !take(s, 'u'))
 		return JSON_ENCODING;
-	unit = scan_hex4(s);
-	return unit >= 0xdc00 && unit <= 0xdfff ? JSON_PROPER : JSON_ENCODING;
+	low = scan_hex4(s);
+	if (low < 0xdc00 || low > 0xdfff)
+		return JSON_ENCODING;
+	*ret = 0x10000 + ((unsigned int)(unit - 0xd800) << 10) + (unsigned int)(low - 0xdc00);
+	return JSON_PROPER;
 }
 
-static enum json_verdict scan_string(struct scan *s, bool is_key)
+/* After the backslash: the character that it stands for. */
+static enum json_verdict scan_escape(struct scan *s, unsigned int *ret)
 {
-	enum json_verdict verdict;
+	static const char escapes[] = "\"\\/bfnrt";
+	static const char meanings[] = "\"\\/\b\f\n\r\t";
+	int c = peek(s);
+	const char *found = c > 0 ? strchr(escapes, c) : NULL;
 
+	if (take(s, 'u'))
+		return scan_unicode(s, ret);
+	if (found == NULL)
+		return JSON_SYNTAX;
+	s->at++;
+	*ret = (unsigned char)meanings[found - escapes];
+	return JSON_PROPER;
+}
+
+/* *ret: the string, ended by a NUL where its closing quote was or before that. */
+static enum json_verdict scan_string(struct scan *s, bool is_key, const char **ret)
+{
 	if (!take(s, '"'))
 		return JSON_SYNTAX;
+
+	unsigned char *to = s->at;
+
+	*ret = (const char *)to;
 	while (!take(s, '"')) {
+		enum json_verdict verdict = JSON_PROPER;
+		unsigned char *from = s->at;
+		unsigned int escaped;
 		int c = peek(s);
 
 		if (c < 0)
 			return JSON_SYNTAX;
 		if (c < 0x20)
 			return JSON_ENCODING;
-		if (c >= 0x80) {
-			if (!scan_utf8(s))
-				return JSON_ENCODING;
+		if (c == '\\' && is_key)
+			return JSON_KEY;
+		if (c >= 0x80 && !scan_utf8(s))
+			return JSON_ENCODING;
+		if (c < 0x80)
+			s->at++;
+		if (c == '\\') {
+			verdict = scan_escape(s, &escaped);
+			if (verdict != JSON_PROPER)
+				return verdict;
+			to = put_utf8(to, escaped);
 			continue;
 		}
-		s->at++;
-		if (c != '\\')
-			continue;
-		if (is_key)
-			return JSON_KEY;
-		verdict = scan_escape(s);
-		if (verdict != JSON_PROPER)
-			return verdict;
+		while (from < s->at)
+			*to++ = *from++;
 	}
+	*to = '\0';
 	return JSON_PROPER;
 }
 
 /* At most 19 digits fit; the 19th may be too much.  digits has no leading zero. */
-static bool integer_fits(const unsigned char *digits, unsigned int count, bool negative)
+static bool read_integer(
+	const unsigned char *digits, unsigned int count, bool negative, int64_t *ret)
 {
 	uint64_t value = 0;
 
 	if (count > 19)
 		return false;
 	for (unsigned int i = 0; i < count; i++)
-		value = value * 10 + (digits[i] - '0');
-	return value <= (uint64_t)INT64_MAX + negative;
+		value = value * 10 + (uint64_t)(digits[i] - '0');
+	if (value > (uint64_t)INT64_MAX + negative)
+		return false;
+	*ret = (int64_t)(negative ? -value : value);
+	return true;
 }
 
 /* After the e: sign and digits, within JSON_EXPONENT_MAX. */
@@ -196,183 +230,192 @@ static enum json_verdict scan_exponent(struct scan *s)
 	return JSON_PROPER;
 }
 
-static enum json_verdict scan_number(struct scan *s)
+static enum json_verdict scan_number(struct scan *s, struct json_value *v)
 {
 	const unsigned char *start = s->at;
 	bool negative = take(s, '-');
 	const unsigned char *digits = s->at;
 	enum json_verdict verdict = JSON_PROPER;
-	bool integer = true;
 
 	if (skip_digits(s) == 0 || (digits[0] == '0' && s->at - digits > 1))
 		return JSON_SYNTAX;
 
 	unsigned int count = (unsigned int)(s->at - digits);
 
+	v->kind = JSON_IS_INT;
 	if (take(s, '.')) {
-		integer = false;
+		v->kind = JSON_IS_REAL;
 		if (skip_digits(s) == 0)
 			return JSON_SYNTAX;
 	}
 	if (take(s, 'e') || take(s, 'E')) {
-		integer = false;
+		v->kind = JSON_IS_REAL;
 		verdict = scan_exponent(s);
 	}
 	if (verdict != JSON_PROPER)
 		return verdict;
-	if (integer ? !integer_fits(digits, count, negative) : s->at - start > JSON_NUMBER_MAX)
-		return JSON_NUMBER;
-	return JSON_PROPER;
+	if (v->kind == JSON_IS_INT)
+		return read_integer(digits, count, negative, &v->integer) ? JSON_PROPER
+									  : JSON_NUMBER;
+	return s->at - start > JSON_NUMBER_MAX ? JSON_NUMBER : JSON_PROPER;
 }
 
-static enum json_verdict scan_literal(struct scan *s, const char *word)
+static enum json_verdict scan_literal(struct scan *s, struct json_value *v)
 {
-	size_t bytes = strlen(word);
+	static const struct {
+		const char *word;
+		enum json_kind kind;
+		bool boolean;
+	} literals[] = {
+		{ "null", JSON_IS_NULL, false },
+		{ "true", JSON_IS_BOOL, true },
+		{ "false", JSON_IS_BOOL, false },
+	};
 
-	if ((size_t)(s->end - s->at) < bytes || memcmp(s->at, word, bytes) != 0)
-		return JSON_SYNTAX;
-	s->at += bytes;
-	return JSON_PROPER;
+	for (size_t i = 0; i < sizeof(literals) / sizeof(*literals); i++) {
+		size_t bytes = strlen(literals[i].word);
+
+		if ((size_t)(s->end - s->at) < bytes || memcmp(s->at, literals[i].word, bytes) != 0)
+			continue;
+		s->at += bytes;
+		v->kind = literals[i].kind;
+		v->boolean = literals[i].boolean;
+		return JSON_PROPER;
+	}
+	return JSON_SYNTAX;
 }
 
-/* first: the index of the object's first key. */
-static enum json_verdict scan_key(struct scan *s, unsigned int first)
+static bool has_key(const struct json_value *object, const char *key)
 {
-	const unsigned char *start = s->at;
-	enum json_verdict verdict = scan_string(s, true);
+	const struct json_value *child;
 
+	JSON_FOR_EACH(child, object)
+	{
+		if (strcmp(child->key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum json_verdict scan_member(struct scan *s, struct json_value *object)
+{
+	const char *key = NULL;
+	enum json_verdict verdict;
+
+	skip_space(s);
+	verdict = scan_string(s, true, &key);
 	if (verdict != JSON_PROPER)
 		return verdict;
-
-	struct key key = { start, (size_t)(s->at - start) };
-
-	for (unsigned int i = first; i < s->keys; i++) {
-		if (s->key[i].bytes == key.bytes && memcmp(s->key[i].at, key.at, key.bytes) == 0)
-			return JSON_KEY;
-	}
-	if (s->keys == JSON_VALUES_MAX)
-		return JSON_LIMIT;
-	s->key[s->keys++] = key;
-	return JSON_PROPER;
-}
-
-static enum json_verdict scan_object(struct scan *s)
-{
-	unsigned int first = s->keys;
-	enum json_verdict verdict;
-
-	s->at++;
+	if (has_key(object, key))
+		return JSON_KEY;
 	skip_space(s);
-	if (take(s, '}'))
-		return JSON_PROPER;
-	do {
-		skip_space(s);
-		verdict = scan_key(s, first);
-		if (verdict != JSON_PROPER)
-			return verdict;
-		skip_space(s);
-		if (!take(s, ':'))
-			return JSON_SYNTAX;
-		verdict = scan_value(s);
-		if (verdict != JSON_PROPER)
-			return verdict;
-	} while (take(s, ','));
-	s->keys = first;
-	return take(s, '}') ? JSON_PROPER : JSON_SYNTAX;
+	return take(s, ':') ? scan_value(s, key) : JSON_SYNTAX;
 }
 
-static enum json_verdict scan_array(struct scan *s)
-{
-	enum json_verdict verdict;
-
-	s->at++;
-	skip_space(s);
-	if (take(s, ']'))
-		return JSON_PROPER;
-	do {
-		verdict = scan_value(s);
-		if (verdict != JSON_PROPER)
-			return verdict;
-	} while (take(s, ','));
-	return take(s, ']') ? JSON_PROPER : JSON_SYNTAX;
-}
-
-static enum json_verdict scan_container(struct scan *s)
+/* After the opening bracket, up to and with the closing one. */
+static enum json_verdict scan_container(struct scan *s, struct json_value *v, int closing)
 {
 	enum json_verdict verdict;
 
 	if (s->depth == JSON_DEPTH_MAX)
 		return JSON_LIMIT;
 	s->depth++;
-	verdict = peek(s) == '{' ? scan_object(s) : scan_array(s);
+	skip_space(s);
+	if (!take(s, closing)) {
+		do {
+			verdict =
+				v->kind == JSON_IS_OBJECT ? scan_member(s, v) : scan_value(s, NULL);
+			if (verdict != JSON_PROPER)
+				return verdict;
+			v->count++;
+		} while (take(s, ','));
+		if (!take(s, closing))
+			return JSON_SYNTAX;
+	}
 	s->depth--;
-	return verdict;
+	return JSON_PROPER;
+}
+
+static enum json_verdict scan_kind(struct scan *s, struct json_value *v)
+{
+	if (take(s, '{')) {
+		v->kind = JSON_IS_OBJECT;
+		return scan_container(s, v, '}');
+	}
+	if (take(s, '[')) {
+		v->kind = JSON_IS_ARRAY;
+		return scan_container(s, v, ']');
+	}
+	if (peek(s) == '"') {
+		v->kind = JSON_IS_STRING;
+		return scan_string(s, false, &v->string);
+	}
+	if (peek(s) == '-' || (peek(s) >= '0' && peek(s) <= '9'))
+		return scan_number(s, v);
+	return scan_literal(s, v);
 }
 
 /* A value with the space around it. */
-static enum json_verdict scan_value(struct scan *s)
+static enum json_verdict scan_value(struct scan *s, const char *key)
 {
+	struct json_value *v = &s->text->values[s->text->count];
 	enum json_verdict verdict;
 
-	skip_space(s);
-	if (++s->values > JSON_VALUES_MAX)
+	if (s->text->count == JSON_VALUES_MAX)
 		return JSON_LIMIT;
-	switch (peek(s)) {
-	case '{':
-	case '[':
-		verdict = scan_container(s);
-		break;
-	case '"':
-		verdict = scan_string(s, false);
-		break;
-	case 't':
-		verdict = scan_literal(s, "true");
-		break;
-	case 'f':
-		verdict = scan_literal(s, "false");
-		break;
-	case 'n':
-		verdict = scan_literal(s, "null");
-		break;
-	default:
-		verdict = scan_number(s);
-		break;
-	}
+	s->text->count++;
+	*v = (struct json_value){ .key = key };
+	skip_space(s);
+	verdict = scan_kind(s, v);
+	v->span = (uint16_t)(&s->text->values[s->text->count] - v);
 	skip_space(s);
 	return verdict;
+}
+
+enum json_verdict json_read(char *text, size_t bytes, struct json_text *ret)
+{
+	struct scan s = {
+		.at = (unsigned char *)text,
+		.end = (unsigned char *)text + bytes,
+		.text = ret,
+	};
+	enum json_verdict verdict;
+
+	ret->count = 0;
+	skip_space(&s);
+	if (peek(&s) != '{')
+		return JSON_SYNTAX;
+	verdict = scan_value(&s, NULL);
+	if (verdict != JSON_PROPER)
+		return verdict;
+	return s.at == s.end ? JSON_PROPER : JSON_SYNTAX;
+}
+
+const struct json_value *json_member(const struct json_value *object, const char *key)
+{
+	const struct json_value *child;
+
+	JSON_FOR_EACH(child, object)
+	{
+		if (strcmp(child->key, key) == 0)
+			return child->kind == JSON_IS_NULL ? NULL : child;
+	}
+	return NULL;
 }
 
 bool json_is_text(const char *text, size_t bytes)
 {
-	struct scan s = {
-		.at = (const unsigned char *)text,
-		.end = (const unsigned char *)text + bytes,
-	};
+	const unsigned char *at = (const unsigned char *)text;
+	const unsigned char *end = at + bytes;
 
-	while (s.at < s.end) {
-		if (*s.at < 0x20 || *s.at == 0x7f)
+	while (at < end) {
+		size_t length = *at < 0x20 || *at == 0x7f ? 0
+				: *at < 0x80              ? 1
+							  : utf8_bytes(at, end);
+
+		if (length == 0)
 			return false;
-		if (*s.at < 0x80)
-			s.at++;
-		else if (!scan_utf8(&s))
-			return false;
+		at += length;
 	}
 	return true;
-}
-
-enum json_verdict json_check(const char *text, size_t bytes)
-{
-	struct scan s = {
-		.at = (const unsigned char *)text,
-		.end = (const unsigned char *)text + bytes,
-	};
-	enum json_verdict verdict;
-
-	skip_space(&s);
-	if (peek(&s) != '{')
-		return JSON_SYNTAX;
-	verdict = scan_value(&s);
-	if (verdict != JSON_PROPER)
-		return verdict;
-	return s.at == s.end ? JSON_PROPER : JSON_SYNTAX;
 }

@@ -46,12 +46,12 @@ static struct json_object *answer_array(struct varlink_answer *answer, const cha
 }
 
 /* A count in the parameters: 0 when absent.  False: negative. */
-static bool read_count(struct json_object *parameters, const char *key, uint64_t *ret)
+static bool read_count(const struct json_value *parameters, const char *key, uint64_t *ret)
 {
-	int64_t value = json_object_get_int64(json_object_object_get(parameters, key));
+	const struct json_value *v = json_member(parameters, key);
 
-	*ret = (uint64_t)value;
-	return value >= 0;
+	*ret = v == NULL ? 0 : (uint64_t)v->integer;
+	return v == NULL || v->integer >= 0;
 }
 
 static int find_clock(const char *name)
@@ -66,17 +66,19 @@ static int find_clock(const char *name)
 /*
  * A bit per clock of describe_clocks; all when clocks is NULL or empty.  NULL, or the name of none.
  */
-static const char *choose_clocks(struct json_object *clocks, uint32_t *ret)
+static const char *choose_clocks(const struct json_value *clocks, uint32_t *ret)
 {
-	size_t count = clocks == NULL ? 0 : json_object_array_length(clocks);
+	const struct json_value *name;
 
-	*ret = count == 0 ? ALL_CLOCKS : 0;
-	for (size_t i = 0; i < count; i++) {
-		const char *name = json_object_get_string(json_object_array_get_idx(clocks, i));
-		int clock = find_clock(name);
+	*ret = clocks == NULL || clocks->count == 0 ? ALL_CLOCKS : 0;
+	if (clocks == NULL)
+		return NULL;
+	JSON_FOR_EACH(name, clocks)
+	{
+		int clock = find_clock(name->string);
 
 		if (clock < 0)
-			return name;
+			return name->string;
 		*ret |= UINT32_C(1) << clock;
 	}
 	return NULL;
@@ -124,7 +126,8 @@ static void gather_clients(const struct methods *m, struct describe_clients *ret
 	};
 }
 
-static int get_status(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int get_status(
+	void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
 	struct describe_clients clients;
@@ -149,7 +152,8 @@ static int get_status(void *data, struct json_object *parameters, struct varlink
 	return r < 0 ? -ENOMEM : 0;
 }
 
-static int list_clocks(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int list_clocks(
+	void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
 	struct json_object *array = answer_array(answer, "clocks");
@@ -166,12 +170,12 @@ static int list_clocks(void *data, struct json_object *parameters, struct varlin
 	return r;
 }
 
-static int read_clocks(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int read_clocks(
+	void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
-	struct json_object *clocks = json_object_object_get(parameters, "clocks");
 	uint32_t chosen;
-	const char *unknown = choose_clocks(clocks, &chosen);
+	const char *unknown = choose_clocks(json_member(parameters, "clocks"), &chosen);
 
 	if (unknown != NULL)
 		return varlink_error(answer, INTERFACE ".NoSuchClock", "clock", unknown);
@@ -184,7 +188,8 @@ static uint64_t oldest_event(const struct event_log *events)
 	return events->count > EVENT_HISTORY ? events->count - EVENT_HISTORY : 0;
 }
 
-static int get_events(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int get_events(
+	void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
 	const struct event_log *events = keeper_events(m->keeper);
@@ -208,7 +213,8 @@ static const char *varlink_refusal(unsigned int refusal)
 	return varlink_refusal_name((enum varlink_refusal)refusal);
 }
 
-static int get_statistics(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int get_statistics(
+	void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
 	struct json_object *array = answer_array(answer, "sockets");
@@ -225,7 +231,7 @@ static int get_statistics(void *data, struct json_object *parameters, struct var
 					     VARLINK_REFUSAL_COUNT));
 }
 
-static int get_vdso(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int get_vdso(void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
 
@@ -234,7 +240,7 @@ static int get_vdso(void *data, struct json_object *parameters, struct varlink_a
 	return answer->parameters == NULL ? -ENOMEM : 0;
 }
 
-static int reload(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int reload(void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
 	struct server_refused_configuration refused = { 0 };
@@ -272,12 +278,11 @@ static int monitor_say(struct varlink_stream *stream, struct varlink_answer *ans
 	return r;
 }
 
-static int monitor(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int monitor(void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
 	struct varlink_stream *stream = answer->stream;
-	const char *unknown =
-		choose_clocks(json_object_object_get(parameters, "clocks"), &stream->chosen);
+	const char *unknown = choose_clocks(json_member(parameters, "clocks"), &stream->chosen);
 
 	if (unknown != NULL)
 		return varlink_error(answer, INTERFACE ".NoSuchClock", "clock", unknown);

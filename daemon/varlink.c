@@ -8,17 +8,19 @@
 #include "daemon/varlink.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
 #include "daemon/interfaces.h"
+#include "daemon/print.h"
 
 #define SERVICE "org.varlink.service"
 
 struct call {
-	const char *method; /* interface and name, borrowed from the message */
-	struct json_object *parameters;
+	const char *method; /* interface and name, in the message */
+	const struct json_value *parameters;
 	bool oneway;
 	bool more;
 	bool upgrade;
@@ -61,87 +63,78 @@ int varlink_error(
 
 void varlink_reply_release(struct varlink_reply *r)
 {
-	json_object_put(r->object);
+	free(r->text);
 	*r = (struct varlink_reply){ 0 };
 }
 
-/* NULL when memory is short: json_check() has passed the text. */
-static struct json_object *parse(const char *message, size_t bytes)
+/* null is as good as absent. */
+static bool read_flag(const struct json_value *v, bool *ret)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
-	struct json_object *object;
-
-	if (tokener == NULL)
-		return NULL;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	object = json_tokener_parse_ex(tokener, message, (int)bytes);
-	json_tokener_free(tokener);
-	return object;
-}
-
-static bool read_flag(struct json_object *value, bool *ret)
-{
-	*ret = json_object_get_boolean(value);
-	return value == NULL || json_object_is_type(value, json_type_boolean);
+	if (v->kind == JSON_IS_BOOL)
+		*ret = v->boolean;
+	return v->kind == JSON_IS_BOOL || v->kind == JSON_IS_NULL;
 }
 
 /* One member of a message; false: not one of a call.  Others' own keys have a dot in them. */
-static bool read_member(struct call *c, const char *key, struct json_object *value)
+static bool read_member(struct call *c, const struct json_value *v)
 {
-	if (strcmp(key, "method") == 0) {
-		c->method = json_object_get_string(value);
-		return json_object_is_type(value, json_type_string);
+	if (strcmp(v->key, "method") == 0) {
+		c->method = v->string;
+		return v->kind == JSON_IS_STRING;
 	}
-	if (strcmp(key, "parameters") == 0) {
-		c->parameters = value;
-		return value == NULL || json_object_is_type(value, json_type_object);
+	if (strcmp(v->key, "parameters") == 0) {
+		if (v->kind == JSON_IS_OBJECT)
+			c->parameters = v;
+		return v->kind == JSON_IS_OBJECT || v->kind == JSON_IS_NULL;
 	}
-	if (strcmp(key, "oneway") == 0)
-		return read_flag(value, &c->oneway);
-	if (strcmp(key, "more") == 0)
-		return read_flag(value, &c->more);
-	if (strcmp(key, "upgrade") == 0)
-		return read_flag(value, &c->upgrade);
-	return strchr(key, '.') != NULL;
+	if (strcmp(v->key, "oneway") == 0)
+		return read_flag(v, &c->oneway);
+	if (strcmp(v->key, "more") == 0)
+		return read_flag(v, &c->more);
+	if (strcmp(v->key, "upgrade") == 0)
+		return read_flag(v, &c->upgrade);
+	return strchr(v->key, '.') != NULL;
 }
 
-static bool read_call(struct json_object *message, struct call *ret)
+static bool read_call(const struct json_value *message, struct call *ret)
 {
-	struct json_object_iterator i = json_object_iter_begin(message);
-	struct json_object_iterator end = json_object_iter_end(message);
+	const struct json_value *member;
 
-	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
-		if (!read_member(
-			    ret, json_object_iter_peek_name(&i), json_object_iter_peek_value(&i)))
+	JSON_FOR_EACH(member, message)
+	{
+		if (!read_member(ret, member))
 			return false;
 	}
 	return ret->method != NULL && ret->oneway + ret->more + ret->upgrade <= 1;
 }
 
-static bool is_strings(struct json_object *value)
+static bool is_strings(const struct json_value *array)
 {
-	if (!json_object_is_type(value, json_type_array))
+	const struct json_value *v;
+
+	if (array->kind != JSON_IS_ARRAY)
 		return false;
-	for (size_t i = 0; i < json_object_array_length(value); i++) {
-		if (!json_object_is_type(json_object_array_get_idx(value, i), json_type_string))
+	JSON_FOR_EACH(v, array)
+	{
+		if (v->kind != JSON_IS_STRING)
 			return false;
 	}
 	return true;
 }
 
-static bool is_of_type(struct json_object *value, enum varlink_type type)
+static bool is_of_type(const struct json_value *v, enum varlink_type type)
 {
 	switch (type) {
 	case VARLINK_BOOL:
-		return json_object_is_type(value, json_type_boolean);
+		return v->kind == JSON_IS_BOOL;
 	case VARLINK_INT:
-		return json_object_is_type(value, json_type_int);
+		return v->kind == JSON_IS_INT;
 	case VARLINK_STRING:
-		return json_object_is_type(value, json_type_string);
+		return v->kind == JSON_IS_STRING;
 	case VARLINK_STRINGS:
-		return is_strings(value);
+		return is_strings(v);
 	case VARLINK_OBJECT:
-		return json_object_is_type(value, json_type_object);
+		return v->kind == JSON_IS_OBJECT;
 	}
 	return false;
 }
@@ -161,27 +154,26 @@ static const struct varlink_parameter *find_parameter(
  * well.
  */
 static const char *wrong_parameter(
-	const struct varlink_parameter *list, struct json_object *parameters)
+	const struct varlink_parameter *list, const struct json_value *parameters)
 {
-	struct json_object_iterator i = json_object_iter_begin(parameters);
-	struct json_object_iterator end = json_object_iter_end(parameters);
+	const struct json_value *v;
 
-	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
-		const char *name = json_object_iter_peek_name(&i);
-		struct json_object *value = json_object_iter_peek_value(&i);
-		const struct varlink_parameter *parameter = find_parameter(list, name);
+	JSON_FOR_EACH(v, parameters)
+	{
+		const struct varlink_parameter *parameter = find_parameter(list, v->key);
 
-		if (parameter == NULL || (value != NULL && !is_of_type(value, parameter->type)))
-			return name;
+		if (parameter == NULL ||
+			(v->kind != JSON_IS_NULL && !is_of_type(v, parameter->type)))
+			return v->key;
 	}
 	for (; list != NULL && list->name != NULL; list++) {
-		if (!list->nullable && json_object_object_get(parameters, list->name) == NULL)
+		if (!list->nullable && json_member(parameters, list->name) == NULL)
 			return list->name;
 	}
 	return NULL;
 }
 
-static int get_info(void *data, struct json_object *parameters, struct varlink_answer *answer)
+static int get_info(void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct varlink_service *v = data;
 	struct json_object *info = json_object_new_object();
@@ -220,9 +212,9 @@ static const struct varlink_interface *find_interface(
 }
 
 static int get_interface_description(
-	void *data, struct json_object *parameters, struct varlink_answer *answer)
+	void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
-	const char *name = json_object_get_string(json_object_object_get(parameters, "interface"));
+	const char *name = json_member(parameters, "interface")->string;
 	const struct varlink_interface *interface = find_interface(data, name, strlen(name));
 	const char *text = strcmp(name, SERVICE) == 0 ? interface_org_varlink_service
 			   : interface != NULL        ? interface->description
@@ -286,9 +278,11 @@ static void stream_count(struct varlink_stream *stream)
 		stream->method = NULL;
 }
 
-static int call_method(const struct varlink_service *v, const struct call *c,
-	struct json_object *parameters, struct varlink_answer *answer)
+static int call_method(
+	const struct varlink_service *v, const struct call *c, struct varlink_answer *answer)
 {
+	static const struct json_value none = { .kind = JSON_IS_OBJECT, .span = 1 };
+	const struct json_value *parameters = c->parameters != NULL ? c->parameters : &none;
 	void *data = NULL;
 	int r = 0;
 	const struct varlink_method *method = resolve(v, c->method, &data, answer, &r);
@@ -320,7 +314,7 @@ static int call_method(const struct varlink_service *v, const struct call *c,
 static int build_reply(struct varlink_answer *answer, bool continues, struct varlink_reply *ret)
 {
 	struct json_object *object = json_object_new_object();
-	struct varlink_reply reply = { .object = object };
+	struct varlink_reply reply = { 0 };
 	int r = object == NULL ? -ENOMEM : 0;
 
 	if (answer->error != NULL)
@@ -330,13 +324,10 @@ static int build_reply(struct varlink_answer *answer, bool continues, struct var
 	if (continues)
 		r |= varlink_put(object, "continues", json_object_new_boolean(1));
 	if (r == 0)
-		reply.text = json_object_to_json_string_length(object,
-			JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &reply.bytes);
-	if (reply.text == NULL) {
-		json_object_put(object);
+		reply.text = print_json(object, &reply.bytes);
+	json_object_put(object);
+	if (reply.text == NULL)
 		return -ENOMEM;
-	}
-	reply.bytes++;
 	*ret = reply;
 	return 0;
 }
@@ -345,14 +336,8 @@ static int serve_call(const struct varlink_service *v, const struct call *c,
 	struct varlink_reply *ret, struct varlink_stream *stream)
 {
 	struct varlink_answer answer = { .stream = stream };
-	struct json_object *empty = NULL;
-	int r = -ENOMEM;
+	int r = call_method(v, c, &answer);
 
-	if (c->parameters == NULL)
-		empty = json_object_new_object();
-	if (c->parameters != NULL || empty != NULL)
-		r = call_method(v, c, c->parameters != NULL ? c->parameters : empty, &answer);
-	json_object_put(empty);
 	if (r < 0 || c->oneway || answer.silent) {
 		json_object_put(answer.parameters);
 		*ret = (struct varlink_reply){ 0 };
@@ -368,24 +353,19 @@ int varlink_denied(struct varlink_reply *ret)
 	return build_reply(&answer, false, ret);
 }
 
-int varlink_serve(const struct varlink_service *v, bool privileged, const char *message,
-	size_t bytes, struct varlink_reply *ret, struct varlink_stream *stream)
+int varlink_serve(const struct varlink_service *v, bool privileged, char *message, size_t bytes,
+	struct varlink_reply *ret, struct varlink_stream *stream)
 {
-	enum json_verdict verdict = json_check(message, bytes);
 	struct call call = { .privileged = privileged };
-	struct json_object *object;
-	int r = VARLINK_REFUSAL_CALL;
+	struct json_text text;
+	enum json_verdict verdict = json_read(message, bytes, &text);
 
 	*stream = (struct varlink_stream){ 0 };
 	if (verdict != JSON_PROPER)
 		return (int)verdict;
-	object = parse(message, bytes);
-	if (object == NULL)
-		return -ENOMEM;
-	if (read_call(object, &call))
-		r = serve_call(v, &call, ret, stream);
-	json_object_put(object);
-	return r;
+	if (!read_call(text.values, &call))
+		return VARLINK_REFUSAL_CALL;
+	return serve_call(v, &call, ret, stream);
 }
 
 int varlink_stream_next(

@@ -4,7 +4,7 @@
  * UAPI.20) and org.varlink.service, and calls methods by a table; sockets are the dialogue's
  * business.
  *
- * A message is judged by json_check() before json-c sees it, and its parameters by the method's own
+ * A message is read by json.h, and its parameters are judged by the method's own
  * list before its handler does: a handler finds what it declared, and nothing else.
  *
  * The one thing a reader would get wrong: a message that is no call closes the connection without a
@@ -80,7 +80,7 @@ struct varlink_method {
 	const char *name; /* NULL ends a list */
 	const struct varlink_parameter *parameters; /* NULL: it takes none */
 	/* 0, or -ENOMEM: the connection is closed.  parameters: borrowed, never NULL. */
-	int (*call)(void *data, struct json_object *parameters, struct varlink_answer *answer);
+	int (*call)(void *data, const struct json_value *parameters, struct varlink_answer *answer);
 	/* The next reply of a stream; NULL: the method does not stream. */
 	int (*next)(struct varlink_stream *stream, enum varlink_cause cause,
 		struct varlink_answer *answer);
@@ -106,8 +106,7 @@ struct varlink_service {
 
 /* A reply on its way: text of bytes, its NUL counted.  No text: there is nothing to send. */
 struct varlink_reply {
-	struct json_object *object;
-	const char *text;
+	char *text;
 	size_t bytes;
 };
 
@@ -118,8 +117,8 @@ void varlink_reply_release(struct varlink_reply *r);
  * to be released; *stream filled when the method left one.  An enum varlink_refusal: close the
  * connection.  -ENOMEM.
  */
-int varlink_serve(const struct varlink_service *v, bool privileged, const char *message,
-	size_t bytes, struct varlink_reply *ret, struct varlink_stream *stream);
+int varlink_serve(const struct varlink_service *v, bool privileged, char *message, size_t bytes,
+	struct varlink_reply *ret, struct varlink_stream *stream);
 
 /*
  * The reply org.varlink.service.PermissionDenied, for what the engine cannot know of.  0 or

@@ -44,6 +44,7 @@ OWNERS = {
         "daemon/varlink.c",
         "daemon/methods.c",
         "daemon/describe.c",
+        "daemon/print.c",
         "client/ctl/value.c",
     ),
     "cmocka.h": (),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What passes the gate before json-c, and that json-c reads the same in it. */
+/* What is read, what is refused and why, and that json-c reads the same in what passes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,19 +129,34 @@ static const struct json_case cases[] = {
 	{ "{\"a\\n\":1}", 0, JSON_KEY },
 };
 
+/* Read a copy of the exact size, for the sanitiser; to be freed after the table. */
+static enum json_verdict read_copy(
+	const char *text, size_t bytes, struct json_text *ret, char **ret_copy)
+{
+	*ret_copy = malloc(bytes > 0 ? bytes : 1);
+	memcpy(*ret_copy, text, bytes);
+	return json_read(*ret_copy, bytes, ret);
+}
+
+static enum json_verdict verdict_of(const char *text, size_t bytes)
+{
+	struct json_text table;
+	char *copy;
+	enum json_verdict verdict = read_copy(text, bytes, &table, &copy);
+
+	free(copy);
+	return verdict;
+}
+
 static void test_every_text_gets_its_verdict(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const struct json_case *c = &cases[i];
 		size_t bytes = c->bytes > 0 ? c->bytes : strlen(c->text);
-		char *copy = malloc(bytes + 1); /* of the exact size, for the sanitiser */
 
-		memcpy(copy, c->text, bytes);
-		copy = realloc(copy, bytes > 0 ? bytes : 1);
-		if (json_check(copy, bytes) != c->verdict)
-			fail_msg("%s: %u, not %u", c->text, json_check(copy, bytes), c->verdict);
-		free(copy);
+		if (verdict_of(c->text, bytes) != c->verdict)
+			fail_msg("%s: %u, not %u", c->text, verdict_of(c->text, bytes), c->verdict);
 	}
 }
 
@@ -163,16 +178,16 @@ static void test_depth_is_bounded(void **state)
 
 	(void)state;
 	nest(text, JSON_DEPTH_MAX, "[", "]");
-	assert_int_equal(json_check(text, strlen(text)), JSON_PROPER);
+	assert_int_equal(verdict_of(text, strlen(text)), JSON_PROPER);
 	nest(text, JSON_DEPTH_MAX + 1, "[", "]");
-	assert_int_equal(json_check(text, strlen(text)), JSON_LIMIT);
+	assert_int_equal(verdict_of(text, strlen(text)), JSON_LIMIT);
 	nest(text, JSON_DEPTH_MAX, "{\"a\":", "}");
-	assert_int_equal(json_check(text, strlen(text)), JSON_PROPER);
+	assert_int_equal(verdict_of(text, strlen(text)), JSON_PROPER);
 	nest(text, JSON_DEPTH_MAX + 1, "{\"a\":", "}");
-	assert_int_equal(json_check(text, strlen(text)), JSON_LIMIT);
+	assert_int_equal(verdict_of(text, strlen(text)), JSON_LIMIT);
 	memset(text, '[', sizeof(text));
 	memcpy(text, "{\"a\":", 5);
-	assert_int_equal(json_check(text, sizeof(text)), JSON_LIMIT);
+	assert_int_equal(verdict_of(text, sizeof(text)), JSON_LIMIT);
 }
 
 static void test_number_of_values_is_bounded(void **state)
@@ -183,36 +198,106 @@ static void test_number_of_values_is_bounded(void **state)
 	for (int i = 0; i < JSON_VALUES_MAX - 2; i++)
 		strcat(text, i == 0 ? "0" : ",0");
 	strcat(text, "]}");
-	assert_int_equal(json_check(text, strlen(text)), JSON_PROPER);
+	assert_int_equal(verdict_of(text, strlen(text)), JSON_PROPER);
 	strcpy(text + strlen(text) - 2, ",0]}");
-	assert_int_equal(json_check(text, strlen(text)), JSON_LIMIT);
+	assert_int_equal(verdict_of(text, strlen(text)), JSON_LIMIT);
 }
 
-/*
- * What passes is what json-c, asked to be strict, reads; and cutting a proper text anywhere refuses
- * it.
- */
-static void test_what_passes_json_c_reads_whole(void **state)
+/* Is what was read what json-c has read? */
+static void compare(const struct json_value *v, struct json_object *o)
 {
+	static const enum json_type types[] = {
+		[JSON_IS_NULL] = json_type_null,
+		[JSON_IS_BOOL] = json_type_boolean,
+		[JSON_IS_INT] = json_type_int,
+		[JSON_IS_REAL] = json_type_double,
+		[JSON_IS_STRING] = json_type_string,
+		[JSON_IS_ARRAY] = json_type_array,
+		[JSON_IS_OBJECT] = json_type_object,
+	};
+	const struct json_value *child;
+	size_t n = 0;
+
+	assert_int_equal(json_object_get_type(o), types[v->kind]);
+	if (v->kind == JSON_IS_BOOL)
+		assert_int_equal(json_object_get_boolean(o), v->boolean);
+	if (v->kind == JSON_IS_INT)
+		assert_int_equal(json_object_get_int64(o), v->integer);
+	if (v->kind == JSON_IS_STRING) {
+		assert_int_equal(json_object_get_string_len(o), strlen(v->string));
+		assert_string_equal(json_object_get_string(o), v->string);
+	}
+	if (v->kind == JSON_IS_ARRAY)
+		assert_int_equal(json_object_array_length(o), v->count);
+	if (v->kind == JSON_IS_OBJECT)
+		assert_int_equal(json_object_object_length(o), v->count);
+	JSON_FOR_EACH(child, v)
+	{
+		struct json_object *inner = v->kind == JSON_IS_ARRAY
+						    ? json_object_array_get_idx(o, n++)
+						    : json_object_object_get(o, child->key);
+
+		assert_int_equal(child->key != NULL, v->kind == JSON_IS_OBJECT);
+		compare(child, inner);
+	}
+}
+
+static void test_json_c_reads_the_same_in_what_passes(void **state)
+{
+	unsigned int compared = 0;
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
 		size_t bytes = strlen(cases[i].text);
 		struct json_object *object;
+		struct json_text table;
+		char *copy;
 
-		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-		object = json_tokener_parse_ex(tokener, cases[i].text, (int)bytes);
-		if (cases[i].verdict == JSON_PROPER)
+		if (cases[i].bytes == 0 &&
+			read_copy(cases[i].text, bytes, &table, &copy) == JSON_PROPER) {
+			json_tokener_set_flags(
+				tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+			object = json_tokener_parse_ex(tokener, cases[i].text, (int)bytes);
 			assert_non_null(object);
-		json_object_put(object);
+			compare(table.values, object);
+			assert_int_equal(table.values[0].span, table.count);
+			json_object_put(object);
+			compared++;
+		}
+		if (cases[i].bytes == 0)
+			free(copy);
 		json_tokener_free(tokener);
-		if (cases[i].verdict != JSON_PROPER)
-			continue;
+	}
+	assert_int_equal(compared, 12);
+}
+
+static void test_text_that_is_cut_anywhere_is_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t bytes = strlen(cases[i].text);
+
 		while (bytes > 0 && strchr(" \n\t\r", cases[i].text[bytes - 1]) != NULL)
 			bytes--;
-		for (size_t cut = 0; cut < bytes; cut++)
-			assert_int_not_equal(json_check(cases[i].text, cut), JSON_PROPER);
+		for (size_t cut = 0; cases[i].verdict == JSON_PROPER && cut < bytes; cut++)
+			assert_int_not_equal(verdict_of(cases[i].text, cut), JSON_PROPER);
 	}
+}
+
+static void test_members_are_found_by_name(void **state)
+{
+	char text[] = "{\"a\":{\"b\":1,\"c\":[2,3]},\"b\":null,"
+		      "\"d\":\"\\u00e4\\ud83d\\ude00\"}";
+	struct json_text table;
+
+	(void)state;
+	assert_int_equal(json_read(text, sizeof(text) - 1, &table), JSON_PROPER);
+	assert_int_equal(table.count, 8);
+	assert_int_equal(json_member(json_member(table.values, "a"), "b")->integer, 1);
+	assert_null(json_member(table.values, "b"));
+	assert_null(json_member(table.values, "c"));
+	assert_string_equal(json_member(table.values, "d")->string, "\xc3\xa4\xf0\x9f\x98\x80");
 }
 
 static void test_text_for_replies_is_told_from_bytes(void **state)
@@ -232,7 +317,9 @@ int main(void)
 		cmocka_unit_test(test_every_text_gets_its_verdict),
 		cmocka_unit_test(test_depth_is_bounded),
 		cmocka_unit_test(test_number_of_values_is_bounded),
-		cmocka_unit_test(test_what_passes_json_c_reads_whole),
+		cmocka_unit_test(test_json_c_reads_the_same_in_what_passes),
+		cmocka_unit_test(test_text_that_is_cut_anywhere_is_refused),
+		cmocka_unit_test(test_members_are_found_by_name),
 		cmocka_unit_test(test_text_for_replies_is_told_from_bytes),
 	};
 
