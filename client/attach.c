@@ -19,8 +19,6 @@
 #include "client/handle.h"
 #include "client/mapping.h"
 
-#define DEFAULT_RUNTIME_DIR "/run/vdsotimed"
-
 /* A new page is published within a period of its daemon's; a bracket is tried again that often. */
 #define CROSS_CHECK_TRIES 16
 #define CROSS_CHECK_READS 2
@@ -28,29 +26,6 @@
 /* Batches whose cheapest is taken as the cost of a call; reads in each. */
 #define COST_BATCHES 8
 #define COST_READS 16
-
-static const int nopage_errno[] = {
-	[VDSOTIME_NOPAGE_NONE] = 0,
-	[VDSOTIME_NOPAGE_NO_DAEMON] = ENOENT,
-	[VDSOTIME_NOPAGE_PERMISSION] = EACCES,
-	[VDSOTIME_NOPAGE_PEER] = EPERM,
-	[VDSOTIME_NOPAGE_PROTOCOL] = EPROTO,
-	[VDSOTIME_NOPAGE_NO_FD] = EBADF,
-	[VDSOTIME_NOPAGE_FILE] = EBADFD,
-	[VDSOTIME_NOPAGE_SIZE] = EFBIG,
-	[VDSOTIME_NOPAGE_SEALS] = ETXTBSY,
-	[VDSOTIME_NOPAGE_MAGIC] = EBADMSG,
-	[VDSOTIME_NOPAGE_VERSION] = EPROTONOSUPPORT,
-	[VDSOTIME_NOPAGE_BOOT_ID] = ESTALE,
-	[VDSOTIME_NOPAGE_COUNTER] = ENODEV,
-	[VDSOTIME_NOPAGE_COUNTER_TRAPS] = EOPNOTSUPP,
-	[VDSOTIME_NOPAGE_CROSS_CHECK] = ERANGE,
-	[VDSOTIME_NOPAGE_OFF] = ENXIO,
-	[VDSOTIME_NOPAGE_STALE] = ETIMEDOUT,
-	[VDSOTIME_NOPAGE_TIME_NAMESPACE] = 0,
-	[VDSOTIME_NOPAGE_SYSTEM] = EIO,
-	[VDSOTIME_NOPAGE_SLOW_COUNTER] = EOPNOTSUPP,
-};
 
 #if defined(__x86_64__) || defined(__i386__)
 
@@ -216,7 +191,7 @@ static enum vdsotime_nopage trust(
 static enum vdsotime_nopage attach_page(struct vdsotime *t)
 {
 	const struct vdsotime_page *page = NULL;
-	struct mapping_owner owner;
+	struct dial_owner owner;
 	enum vdsotime_nopage reason;
 	uint32_t clocks = 0;
 	size_t bytes;
@@ -241,13 +216,6 @@ static enum vdsotime_nopage attach_page(struct vdsotime *t)
 	return reason;
 }
 
-static const char *default_runtime_dir(void)
-{
-	const char *dir = secure_getenv("VDSOTIME_RUNTIME_DIR");
-
-	return dir && *dir ? dir : DEFAULT_RUNTIME_DIR;
-}
-
 int vdsotime_attach(struct vdsotime **ret, const char *runtime_dir, unsigned int flags)
 {
 	struct vdsotime_hints hints = vdsotime_hints_ehdr(getauxval(AT_SYSINFO_EHDR));
@@ -255,9 +223,8 @@ int vdsotime_attach(struct vdsotime **ret, const char *runtime_dir, unsigned int
 
 	if (flags & ~(unsigned int)VDSOTIME_FALLBACK)
 		return -EINVAL;
-	if (!runtime_dir)
-		runtime_dir = default_runtime_dir();
-	if (strlen(runtime_dir) >= HANDLE_DIR_BYTES)
+	runtime_dir = dial_runtime_dir(runtime_dir);
+	if (strlen(runtime_dir) >= DIAL_DIR_BYTES)
 		return -ENAMETOOLONG;
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -268,7 +235,7 @@ int vdsotime_attach(struct vdsotime **ret, const char *runtime_dir, unsigned int
 		vdsotime_vdso_resolve(&hints, &t->vdso);
 	t->nopage = attach_page(t);
 	if (t->clocks == 0 && !(flags & VDSOTIME_FALLBACK)) {
-		int error = nopage_errno[t->nopage];
+		int error = dial_errno(t->nopage);
 
 		vdsotime_detach(t);
 		return -error;
@@ -298,5 +265,5 @@ int vdsotime_refresh(struct vdsotime *t)
 	reason = attach_page(t);
 	/* An old page that nobody renews is kept: it may be, and it still says what was read last. */
 	t->nopage = reason;
-	return -nopage_errno[reason];
+	return -dial_errno(reason);
 }

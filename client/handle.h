@@ -13,8 +13,7 @@
 #include <vdsotime/page.h>
 #include <vdsotime/vdso.h>
 
-/* "/run/vdsotimed/stamp" must fit sun_path, so a longer directory has no socket in it. */
-#define HANDLE_DIR_BYTES 108
+#include "client/dial.h"
 
 struct vdsotime {
 	const struct vdsotime_page *page; /* NULL: none; this handle's mapping */
@@ -22,7 +21,7 @@ struct vdsotime {
 	uint32_t order; /* enum vdsotime_counter_order of ordered reads */
 	uint32_t nopage; /* enum vdsotime_nopage, as found when attaching */
 	struct vdsotime_vdso vdso;
-	char runtime_dir[HANDLE_DIR_BYTES];
+	char runtime_dir[DIAL_DIR_BYTES];
 };
 
 /* Does the page answer for this clock, while it is fresh? */

@@ -4,57 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "proto/wire/stamp.h"
 
-#define REPLY_TIMEOUT_S 1
 /* The kernel's SCM_MAX_FD: whatever a liar sends is received, so that it can be closed. */
 #define FDS_MAX 253
-
-static enum vdsotime_nopage reason_of(int error)
-{
-	switch (error) {
-	case ENOENT:
-	case ENOTDIR:
-	case ECONNREFUSED:
-		return VDSOTIME_NOPAGE_NO_DAEMON;
-	case EACCES:
-	case EPERM:
-		return VDSOTIME_NOPAGE_PERMISSION;
-	case EAGAIN:
-	case EPROTOTYPE:
-	case ECONNRESET:
-	case EPIPE:
-		return VDSOTIME_NOPAGE_PROTOCOL;
-	default:
-		return VDSOTIME_NOPAGE_SYSTEM;
-	}
-}
-
-/* SO_PEERCRED names whoever called listen(): the daemon, or root's service manager for it. */
-static enum vdsotime_nopage check_listener(
-	int fd, const char *runtime_dir, struct mapping_owner *ret)
-{
-	struct ucred peer;
-	socklen_t peer_bytes = sizeof(peer);
-	struct stat directory;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) < 0 ||
-		stat(runtime_dir, &directory) < 0)
-		return VDSOTIME_NOPAGE_SYSTEM;
-	if (peer.uid != 0 && peer.uid != directory.st_uid)
-		return VDSOTIME_NOPAGE_PEER;
-	ret->listener = peer.uid;
-	ret->directory = directory.st_uid;
-	return VDSOTIME_NOPAGE_NONE;
-}
 
 /* Take the one descriptor out of a message; any other number of them is closed. */
 static enum vdsotime_nopage take_fd(struct msghdr *m, int *ret_fd)
@@ -123,12 +82,12 @@ static enum vdsotime_nopage exchange(int fd, int *ret_fd)
 		n = send(fd, requests, sizeof(requests), MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return reason_of(errno);
+		return dial_reason(errno);
 	do
 		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? VDSOTIME_NOPAGE_STALE : reason_of(errno);
+		return dial_reason(errno);
 	taken = take_fd(&m, &page_fd);
 	reason = judge_reply(requests, records, (size_t)n);
 	if (reason == VDSOTIME_NOPAGE_NONE)
@@ -141,38 +100,21 @@ static enum vdsotime_nopage exchange(int fd, int *ret_fd)
 }
 
 enum vdsotime_nopage mapping_fetch(
-	const char *runtime_dir, int *ret_fd, struct mapping_owner *ret_owner)
+	const char *runtime_dir, int *ret_fd, struct dial_owner *ret_owner)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval timeout = { .tv_sec = REPLY_TIMEOUT_S };
 	enum vdsotime_nopage reason;
-	int length, result, fd;
+	int fd;
 
-	length = snprintf(
-		address.sun_path, sizeof(address.sun_path), "%s/" STAMP_SOCKET, runtime_dir);
-	if (length < 0 || (size_t)length >= sizeof(address.sun_path))
-		return VDSOTIME_NOPAGE_NO_DAEMON;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return VDSOTIME_NOPAGE_SYSTEM;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	do
-		result = connect(fd, (const struct sockaddr *)&address, sizeof(address));
-	while (result < 0 && errno == EINTR);
-	if (result < 0) {
-		reason = errno == EAGAIN ? VDSOTIME_NOPAGE_STALE : reason_of(errno);
-	} else {
-		reason = check_listener(fd, runtime_dir, ret_owner);
-		if (reason == VDSOTIME_NOPAGE_NONE)
-			reason = exchange(fd, ret_fd);
-	}
+	reason = dial_connect(runtime_dir, &fd, ret_owner);
+	if (reason != VDSOTIME_NOPAGE_NONE)
+		return reason;
+	reason = exchange(fd, ret_fd);
 	close(fd);
 	return reason;
 }
 
-enum vdsotime_nopage mapping_open(int fd, const struct mapping_owner *owner,
-	const struct vdsotime_page **ret, size_t *ret_bytes)
+enum vdsotime_nopage mapping_open(
+	int fd, const struct dial_owner *owner, const struct vdsotime_page **ret, size_t *ret_bytes)
 {
 	struct stat st;
 	int seals;

@@ -10,26 +10,21 @@
 #define VDSOTIME_CLIENT_MAPPING_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
 #include <vdsotime/client.h>
 #include <vdsotime/page.h>
 
-/* Who may own a page: root, who listens on the socket, and who owns the directory that it is in. */
-struct mapping_owner {
-	uid_t listener;
-	uid_t directory;
-};
+#include "client/dial.h"
 
 /*
  * Ask the daemon of runtime_dir for its page.  On success *ret_fd is the caller's to close (O_CLOEXEC).
  * Waits a second at most for the connection and another for the answer.
  */
 enum vdsotime_nopage mapping_fetch(
-	const char *runtime_dir, int *ret_fd, struct mapping_owner *ret_owner);
+	const char *runtime_dir, int *ret_fd, struct dial_owner *ret_owner);
 
 /* Check the file behind fd (not consumed) and map it, read-only; *ret_bytes: the file's size. */
-enum vdsotime_nopage mapping_open(int fd, const struct mapping_owner *owner,
+enum vdsotime_nopage mapping_open(int fd, const struct dial_owner *owner,
 	const struct vdsotime_page **ret, size_t *ret_bytes);
 
 /* Check the header of a mapped page, of a file of so many bytes, against this process and boot. */

@@ -2,41 +2,13 @@
 /* The two calls that sleep: until the epoch changes, and until a time is surely over. */
 #include <errno.h>
 #include <linux/futex.h>
-#include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "client/deadline.h"
 #include "client/handle.h"
 
 #define NSEC_PER_SEC 1000000000
-
-/* When a wait ends, on MONOTONIC; INT64_MAX: never. */
-static int deadline_of(const struct vdsotime *t, const struct timespec *timeout, int64_t *ret_ns)
-{
-	int64_t now;
-	int r = handle_read_vdso(t, CLOCK_MONOTONIC, &now);
-
-	if (r < 0)
-		return r;
-	if (!timeout) {
-		*ret_ns = INT64_MAX;
-		return 0;
-	}
-	if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= NSEC_PER_SEC)
-		return -EINVAL;
-	if (__builtin_mul_overflow((int64_t)timeout->tv_sec, (int64_t)NSEC_PER_SEC, ret_ns) ||
-		__builtin_add_overflow(*ret_ns, now + timeout->tv_nsec, ret_ns))
-		*ret_ns = INT64_MAX;
-	return 0;
-}
-
-static struct timespec timespec_of(int64_t ns)
-{
-	return (struct timespec){
-		.tv_sec = (time_t)(ns / NSEC_PER_SEC),
-		.tv_nsec = (long)(ns % NSEC_PER_SEC),
-	};
-}
 
 #ifdef SYS_futex_time64
 #define SYS_FUTEX SYS_futex_time64
@@ -55,16 +27,34 @@ static int futex_wait(const uint32_t *word, uint32_t value, int64_t deadline_ns)
 
 	/* FUTEX_WAIT_BITSET takes an absolute time on MONOTONIC */
 	if (syscall(SYS_FUTEX, word, FUTEX_WAIT_BITSET, value,
-		    deadline_ns == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY) < 0)
+		    deadline_ns == DEADLINE_NEVER ? NULL : &until, NULL,
+		    FUTEX_BITSET_MATCH_ANY) < 0)
 		return -errno;
 	return 0;
+}
+
+/*
+ * The word and the line disagree: the writer is between the two, or has died there.  A moment's sleep, so
+ * that nobody spins until its successor has mended it; -ETIMEDOUT when the wait is over.
+ */
+static int wait_for_writer(const struct vdsotime *t, int64_t deadline_ns)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int64_t left_ns;
+	int r = deadline_left(&t->vdso, deadline_ns, &left_ns);
+
+	if (r < 0)
+		return r;
+	if (left_ns == 0)
+		return -ETIMEDOUT;
+	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
 int vdsotime_wait_epoch(const struct vdsotime *t, uint64_t seen, const struct timespec *timeout)
 {
 	struct vdsotime_line line;
 	int64_t deadline_ns;
-	int r = deadline_of(t, timeout, &deadline_ns);
+	int r = deadline_init(&t->vdso, timeout, &deadline_ns);
 
 	if (r < 0)
 		return r;
@@ -74,8 +64,9 @@ int vdsotime_wait_epoch(const struct vdsotime *t, uint64_t seen, const struct ti
 		if (vdsotime_page_line(t->page, &line) && line.extra[VDSOTIME_EXTRA_EPOCH] != seen)
 			return 0;
 		r = futex_wait(&t->page->epoch, (uint32_t)seen, deadline_ns);
-		/* EAGAIN: the word is ahead of the line that we saw, look again */
-		if (r < 0 && r != -EAGAIN)
+		if (r == -EAGAIN)
+			r = wait_for_writer(t, deadline_ns);
+		if (r < 0)
 			return r;
 	}
 }
@@ -84,8 +75,8 @@ int vdsotime_wait_until_past(
 	const struct vdsotime *t, int64_t time_ns, const struct timespec *timeout)
 {
 	struct vdsotime_interval i;
-	int64_t deadline_ns, now_ns, sleep_ns;
-	int r = deadline_of(t, timeout, &deadline_ns);
+	int64_t deadline_ns, left_ns, sleep_ns;
+	int r = deadline_init(&t->vdso, timeout, &deadline_ns);
 
 	if (r < 0)
 		return r;
@@ -95,19 +86,19 @@ int vdsotime_wait_until_past(
 			return r;
 		if (vdsotime_interval_after(&i, time_ns))
 			return 0;
-		r = handle_read_vdso(t, CLOCK_MONOTONIC, &now_ns);
+		r = deadline_left(&t->vdso, deadline_ns, &left_ns);
 		if (r < 0)
 			return r;
-		if (now_ns >= deadline_ns)
+		if (left_ns == 0)
 			return -ETIMEDOUT;
 		/* the bound may shrink meanwhile: sleeps stay short enough to see it */
 		if (__builtin_sub_overflow(time_ns, i.earliest_ns, &sleep_ns) ||
 			sleep_ns > NSEC_PER_SEC / 10)
 			sleep_ns = NSEC_PER_SEC / 10;
 		sleep_ns++;
-		if (sleep_ns > deadline_ns - now_ns)
-			sleep_ns = deadline_ns - now_ns;
-		const struct timespec pause = timespec_of(sleep_ns);
+		if (sleep_ns > left_ns)
+			sleep_ns = left_ns;
+		const struct timespec pause = deadline_timespec(sleep_ns);
 
 		r = clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 		if (r)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The client library as its users have it: installed, found by pkg-config, and read from while daemons come and go.
 
-    library.py VDSOTIMED READER BUILD_DIR SOURCE_DIR SANITIZERS CC
+    library.py VDSOTIMED READER STAMPER BUILD_DIR SOURCE_DIR SANITIZERS CC
 """
 
 import os
@@ -106,7 +106,25 @@ def test_a_page_kept_by_the_service_manager_goes_on(daemon, reader, *_):
         os.close(page)
 
 
-def test_an_installed_library_is_all_that_a_program_needs(daemon, _reader, build, source, sanitizers, cc):
+def test_stamps_come_over_the_socket(daemon, _reader, stamper, *_):
+    with Daemon(daemon) as d:
+        done = subprocess.run([stamper, d.runtime_dir], stdout=subprocess.PIPE, text=True, check=False,
+                              timeout=PATIENCE_S)
+        print(f"# {done.stdout.rstrip()}")
+        assert done.returncode == 0
+
+
+def test_stamps_come_to_a_process_that_may_not_read_the_counter(daemon, _reader, stamper, *_):
+    with Daemon(daemon) as d:
+        done = subprocess.run([stamper, d.runtime_dir, "forbid"], stdout=subprocess.PIPE, text=True,
+                              check=False, timeout=PATIENCE_S)
+        if done.returncode == 77:
+            raise tap.Skip("no PR_SET_TSC here")
+        print(f"# {done.stdout.rstrip()}")
+        assert done.returncode == 0
+
+
+def test_an_installed_library_is_all_that_a_program_needs(daemon, _reader, _stamper, build, source, sanitizers, cc):
     if sanitizers != "none":
         raise tap.Skip("a plain program cannot load a library with sanitizers")
     with tempfile.TemporaryDirectory(prefix="vdsotimed-install-") as root:

@@ -18,6 +18,7 @@
 #ifndef VDSOTIME_CLIENT_H
 #define VDSOTIME_CLIENT_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -217,6 +218,74 @@ VDSOTIME_PUBLIC int vdsotime_status(const struct vdsotime *t, struct vdsotime_st
  */
 VDSOTIME_PUBLIC int vdsotime_wait_epoch(
 	const struct vdsotime *t, uint64_t seen, const struct timespec *timeout);
+
+/*
+ * The stamp socket: the daemon's own readings, for a process that cannot map its page or may not read the
+ * counter.  One connection, opaque; for one thread at a time, and not for signal handlers.  Nothing is
+ * allocated after vdsotime_stamps_connect().
+ *
+ * timeout is relative; NULL: none; zero: only look.  A call that waits returns -ETIMEDOUT after it, and
+ * -EINTR when a signal came; the connection stays good, and a reply that comes late is dropped.  It is of
+ * no more use after -ECONNRESET (the daemon closed it: connect anew) or -EPROTO (what came is not of this
+ * protocol), which every later call returns again.
+ */
+struct vdsotime_stamps;
+
+/* Clocks in one request. */
+#define VDSOTIME_STAMPS_MAX 256
+
+/* Flags of a record. */
+enum {
+	VDSOTIME_STAMPS_PAGE =
+		1 << 0, /* from the page: within its tracking bound of the kernel's */
+	VDSOTIME_STAMPS_LAST = 1 << 1 /* of a tick: the subscription's count is reached */
+};
+
+struct vdsotime_stamps_record {
+	int64_t time_ns; /* of the clock that was asked for */
+	uint64_t counter_ticks; /* at that instant; 0 without VDSOTIME_STAMPS_PAGE */
+	uint64_t lost; /* of a tick: those that were due before it and did not come */
+	int32_t error; /* 0; -EINVAL: not one of the page's five clocks, and all else is 0 */
+	uint32_t flags; /* VDSOTIME_STAMPS_* */
+};
+
+/*
+ * Connect.  runtime_dir as for vdsotime_attach(); flags: 0.  0 and a connection; -EINVAL; -ENOMEM;
+ * -ENAMETOOLONG; and of the errors of vdsotime_attach() -ENOENT, -EACCES, -EPERM, -EPROTO,
+ * -EPROTONOSUPPORT, -ETIMEDOUT, -EIO.  Waits a second at most for the daemon, and another for its answer.
+ */
+VDSOTIME_PUBLIC int vdsotime_stamps_connect(
+	struct vdsotime_stamps **ret, const char *runtime_dir, unsigned int flags);
+
+/* Close and free.  Takes NULL; returns NULL. */
+VDSOTIME_PUBLIC struct vdsotime_stamps *vdsotime_stamps_close(struct vdsotime_stamps *s);
+
+/*
+ * The socket, for poll() and its kin; it stays the connection's.  Readable: call vdsotime_stamps_read()
+ * with a zero timeout until it has no more.  Do so after each other call, too: that may have taken ticks in.
+ */
+VDSOTIME_PUBLIC int vdsotime_stamps_get_fd(const struct vdsotime_stamps *s);
+
+/*
+ * One packet there, one back: a record for each of the n clocks (1 to VDSOTIME_STAMPS_MAX), in their
+ * order, each read when its turn comes.  0, also when single records have an error; or -errno, and then
+ * nothing was written to ret; -EINVAL when n is out of range.
+ */
+VDSOTIME_PUBLIC int vdsotime_stamps_request(struct vdsotime_stamps *s, const clockid_t *ids,
+	size_t n, const struct timespec *timeout, struct vdsotime_stamps_record *ret);
+
+/*
+ * Have the time of a clock sent every interval_us (1000 at least), count times; 0: without end.  It takes
+ * the place of the connection's earlier subscription, whose ticks are dropped.  interval_us and count 0:
+ * have none.  0; -EINVAL (no such clock); -ERANGE (too short an interval); -EDQUOT (this user has too
+ * many); -errno.
+ */
+VDSOTIME_PUBLIC int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id,
+	uint32_t interval_us, uint32_t count, const struct timespec *timeout);
+
+/* The next tick.  0; -ENODATA when there is no subscription, or no longer; -errno. */
+VDSOTIME_PUBLIC int vdsotime_stamps_read(struct vdsotime_stamps *s, const struct timespec *timeout,
+	struct vdsotime_stamps_record *ret);
 
 /* A short English text for an enum vdsotime_nopage, vdsotime_path, vdsotime_quality; never NULL. */
 VDSOTIME_PUBLIC const char *vdsotime_nopage_text(uint32_t nopage);

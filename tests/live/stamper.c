@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stamp socket of a real daemon as the library's users have it: requests between readings of the
+ * kernel, and a subscription whose ticks and losses add up.  It says what is wrong, and ends with 1.
+ *
+ *     stamper RUNTIME_DIR [forbid]     forbid: as a process that may not read the counter (PR_SET_TSC)
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <vdsotime/client.h>
+
+#define NSEC_PER_SEC INT64_C(1000000000)
+#define SLACK_NS 50000
+#define ROUNDS 50
+#define TICKS 40
+#define TICK_US 2000
+
+static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
+	CLOCK_BOOTTIME, CLOCK_TAI };
+#define CLOCKS (sizeof(clocks) / sizeof(clocks[0]))
+
+static void fail(const char *what, int r)
+{
+	printf("%s: %s\n", what, r < 0 ? strerror(-r) : "wrong");
+	exit(1);
+}
+
+/* The system call, since libc's ends in the vDSO, and that in the counter. */
+static int64_t kernel_ns(clockid_t id)
+{
+	struct timespec ts = { 0 };
+
+	syscall(SYS_clock_gettime, id, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static void check_requests(struct vdsotime_stamps *s, size_t n)
+{
+	static struct vdsotime_stamps_record r[VDSOTIME_STAMPS_MAX];
+	const struct timespec patience = { .tv_sec = 10 };
+	clockid_t ids[VDSOTIME_STAMPS_MAX];
+	int64_t before[CLOCKS];
+
+	for (size_t c = 0; c < CLOCKS; c++)
+		before[c] = kernel_ns(clocks[c]) - SLACK_NS;
+	for (size_t i = 0; i < n; i++)
+		ids[i] = clocks[i % CLOCKS];
+	int result = vdsotime_stamps_request(s, ids, n, &patience, r);
+
+	if (result < 0)
+		fail("request", result);
+	for (size_t i = 0; i < n; i++) {
+		int64_t after = kernel_ns(ids[i]) + SLACK_NS;
+
+		if (r[i].error || r[i].time_ns < before[i % CLOCKS] || r[i].time_ns > after)
+			fail("a record", r[i].error);
+		if (!!r[i].counter_ticks != !!(r[i].flags & VDSOTIME_STAMPS_PAGE))
+			fail("a record's counter", 0);
+		before[i % CLOCKS] = r[i].time_ns;
+	}
+}
+
+static void check_refusals(struct vdsotime_stamps *s)
+{
+	static const clockid_t ids[] = { CLOCK_PROCESS_CPUTIME_ID, CLOCK_MONOTONIC, -1 };
+	struct vdsotime_stamps_record r[3];
+	int result = vdsotime_stamps_request(s, ids, 3, NULL, r);
+
+	if (result < 0 || r[0].error != -EINVAL || r[1].error || r[2].error != -EINVAL)
+		fail("clocks that are not served", result);
+	if (vdsotime_stamps_subscribe(s, CLOCK_PROCESS_CPUTIME_ID, 1000, 0, NULL) != -EINVAL ||
+		vdsotime_stamps_subscribe(s, CLOCK_REALTIME, 10, 0, NULL) != -ERANGE)
+		fail("subscriptions that are not served", 0);
+}
+
+/* Ticks come at their interval; those that cannot be told of are counted; requests go on meanwhile. */
+static void check_ticks(struct vdsotime_stamps *s)
+{
+	const struct timespec none = { 0 }, patience = { .tv_sec = 10 };
+	struct vdsotime_stamps_record tick = { 0 };
+	int64_t start = kernel_ns(CLOCK_MONOTONIC), last = start;
+	uint64_t due = 0;
+	int r = vdsotime_stamps_subscribe(s, CLOCK_MONOTONIC, TICK_US, TICKS, &patience);
+
+	if (r < 0)
+		fail("subscribe", r);
+	while (!(tick.flags & VDSOTIME_STAMPS_LAST)) {
+		struct pollfd p = { .fd = vdsotime_stamps_get_fd(s), .events = POLLIN };
+
+		if (poll(&p, 1, 10000) != 1)
+			fail("poll", -ETIMEDOUT);
+		while ((r = vdsotime_stamps_read(s, &none, &tick)) == 0) {
+			if (tick.time_ns < last ||
+				tick.time_ns > kernel_ns(CLOCK_MONOTONIC) + SLACK_NS)
+				fail("a tick", 0);
+			last = tick.time_ns;
+			due += 1 + tick.lost;
+			if (due % 8 == 0)
+				check_requests(s, 7);
+		}
+		if (r != -ETIMEDOUT && r != -ENODATA)
+			fail("read", r);
+	}
+	if (last - start < (int64_t)due * TICK_US * 1000 - SLACK_NS)
+		fail("ticks before their time", 0);
+	if (vdsotime_stamps_read(s, &none, &tick) != -ENODATA)
+		fail("a tick behind the last", 0);
+	printf("%d ticks, %llu of them lost\n", TICKS, (unsigned long long)due - TICKS);
+}
+
+int main(int argc, char **argv)
+{
+	struct vdsotime_stamps *s;
+	int r;
+
+	if (argc < 2)
+		return 2;
+	if (argc > 2 && prctl(PR_SET_TSC, PR_TSC_SIGSEGV) < 0)
+		return 77;
+	r = vdsotime_stamps_connect(&s, argv[1], 0);
+	if (r < 0)
+		fail("connect", r);
+	for (int i = 0; i < ROUNDS; i++) {
+		check_requests(s, 1);
+		check_requests(s, VDSOTIME_STAMPS_MAX);
+	}
+	check_refusals(s);
+	check_ticks(s);
+	vdsotime_stamps_close(s);
+	return 0;
+}
