@@ -24,7 +24,8 @@ def run(module, *args):
         except Exception:  # pylint: disable=broad-except
             failed += 1
             print(f"not ok {number} - {test.__name__}")
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
+            # meson shows what comes on stderr.
+            sys.stdout.flush()
+            traceback.print_exc()
         sys.stdout.flush()
     sys.exit(1 if failed else 0)

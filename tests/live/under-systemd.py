@@ -45,6 +45,18 @@ def needs_unmet():
     return None
 
 
+def name_libraries(tree):
+    """Has the loader look where meson has put the library, which need not be where it does look."""
+    for folder, _, names in os.walk(tree):
+        if "libvdsotime-client.so.0" in names:
+            path = os.path.join(tree, "etc/ld.so.conf.d/vdsotimed.conf")
+            os.makedirs(os.path.dirname(path))
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("/" + os.path.relpath(folder, tree) + "\n")
+            return
+    raise AssertionError("the library was not installed")
+
+
 class Machine:
     """A booted machine with our tree installed."""
 
@@ -59,6 +71,7 @@ class Machine:
             check=True,
             capture_output=True,
         )
+        name_libraries(tree)
         booted = self.namespace("boot", self.state, tree)
         if booted.returncode:
             self.close()
