@@ -2,8 +2,8 @@
 /*
  * One function per type of the interface, each reading like its declaration.
  *
- * The one thing a reader would get wrong: an object in the making carries its error along, so that
- * only object_end() asks for it, and a member whose value could not be made spoils the whole.
+ * The one thing a reader would get wrong: what is left out here is null to who reads it, and must
+ * be declared so; a test holds every reply against the interface.
  */
 #include "daemon/describe.h"
 
@@ -16,114 +16,29 @@
 #include <vdsotime/vdso.h>
 
 #include "daemon/event.h"
-#include "daemon/json.h"
 #include "daemon/keeper.h"
+#include "daemon/object.h"
 #include "daemon/server.h"
 #include "daemon/statistics.h"
-#include "daemon/varlink.h"
 
 #define DESCRIBE_CLOCK(name, id, text) { name, id, text },
 const struct describe_clock describe_clocks[DESCRIBE_CLOCK_COUNT] = { DESCRIBE_CLOCKS(
 	DESCRIBE_CLOCK) };
 
-/* An object in the making. */
-struct object {
-	struct json_object *json;
-	int error;
-};
-
-static struct object object_begin(void)
-{
-	return (struct object){ .json = json_object_new_object() };
-}
-
-static struct json_object *object_end(struct object *o)
-{
-	if (o->error < 0) {
-		json_object_put(o->json);
-		o->json = NULL;
-	}
-	return o->json;
-}
-
-static void add(struct object *o, const char *key, struct json_object *value)
-{
-	o->error |= varlink_put(o->json, key, value);
-}
-
-static void add_bool(struct object *o, const char *key, bool value)
-{
-	add(o, key, json_object_new_boolean(value));
-}
-
-static void add_int(struct object *o, const char *key, int64_t value)
-{
-	add(o, key, json_object_new_int64(value));
-}
-
-/* A Varlink int is of 64 bits signed: what is beyond stays at its end. */
-static void add_uint(struct object *o, const char *key, uint64_t value)
-{
-	add_int(o, key, value > INT64_MAX ? INT64_MAX : (int64_t)value);
-}
-
-/* Text from outside (a path, sysfs) need not be UTF-8; a reply must be. */
-static struct json_object *new_text(const char *text, size_t bytes)
-{
-	char replaced[512];
-
-	if (json_is_text(text, bytes))
-		return json_object_new_string_len(text, (int)bytes);
-	if (bytes > sizeof(replaced))
-		bytes = sizeof(replaced);
-	for (size_t i = 0; i < bytes; i++)
-		replaced[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-	return json_object_new_string_len(replaced, (int)bytes);
-}
-
-struct json_object *describe_text(const char *text)
-{
-	return new_text(text, strlen(text));
-}
-
-/* NULL or "": not known. */
-static void add_text(struct object *o, const char *key, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		add(o, key, new_text(text, strlen(text)));
-}
-
-static void append(struct object *o, struct json_object *array, struct json_object *value)
-{
-	if (array != NULL && value != NULL && json_object_array_add(array, value) == 0)
-		return;
-	json_object_put(value);
-	o->error = -1;
-}
-
-/* An array that is a member of o already, so that it dies with it. */
-static struct json_object *add_array(struct object *o, const char *key)
-{
-	struct json_object *array = json_object_new_array();
-
-	add(o, key, array);
-	return o->error < 0 ? NULL : array;
-}
-
 struct json_object *describe_daemon(const struct server_facts *f, int64_t uptime_ns)
 {
 	struct object o = object_begin();
 
-	add_text(&o, "version", f->version);
-	add_int(&o, "processId", getpid());
-	add_text(&o, "runtimeDirectory", f->runtime_dir);
-	add_int(&o, "uptimeNSec", uptime_ns);
+	object_add_text(&o, "version", f->version);
+	object_add_int(&o, "processId", getpid());
+	object_add_text(&o, "runtimeDirectory", f->runtime_dir);
+	object_add_int(&o, "uptimeNSec", uptime_ns);
 
-	struct json_object *files = add_array(&o, "configurationFiles");
+	struct json_object *files = object_add_array(&o, "configurationFiles");
 
 	for (const char *const *file = f->configuration_files; file != NULL && *file != NULL;
 		file++)
-		append(&o, files, new_text(*file, strlen(*file)));
+		object_append(&o, files, object_text(*file));
 	return object_end(&o);
 }
 
@@ -132,10 +47,10 @@ static struct json_object *describe_function(const struct vdsotime_vdso *v, uint
 	const struct vdsotime_found *found = &v->found[function];
 	struct object o = object_begin();
 
-	add_text(&o, "name", vdsotime_function_name(function));
+	object_add_text(&o, "name", vdsotime_function_name(function));
 	if (v->address[function] != 0) {
-		add_text(&o, "symbol", found->symbol);
-		add_text(&o, "version", found->version);
+		object_add_text(&o, "symbol", found->symbol);
+		object_add_text(&o, "version", found->version);
 	}
 	return object_end(&o);
 }
@@ -161,14 +76,14 @@ struct json_object *describe_vdso(const struct vdsotime_vdso *v)
 
 	for (uint32_t i = 0; i < functions_here(); i++)
 		usable |= v->address[i] != 0;
-	add_bool(&o, "usable", usable);
+	object_add_bool(&o, "usable", usable);
 	if (parse_image(v, &image))
-		add_text(&o, "soname", vdsotime_image_soname(&image));
+		object_add_text(&o, "soname", vdsotime_image_soname(&image));
 
-	struct json_object *functions = add_array(&o, "functions");
+	struct json_object *functions = object_add_array(&o, "functions");
 
 	for (uint32_t i = 0; i < functions_here(); i++)
-		append(&o, functions, describe_function(v, i));
+		object_append(&o, functions, describe_function(v, i));
 	return object_end(&o);
 }
 
@@ -179,7 +94,7 @@ static void append_words(struct object *o, struct json_object *array, const char
 		size_t bytes = strcspn(words, " \n");
 
 		if (bytes > 0)
-			append(o, array, new_text(words, bytes));
+			object_append(o, array, object_text_of(words, bytes));
 		words += bytes + (words[bytes] != '\0');
 	}
 }
@@ -188,11 +103,11 @@ struct json_object *describe_clocksource(const struct keeper_status *s)
 {
 	struct object o = object_begin();
 
-	add_text(&o, "current", s->clocksource);
-	append_words(&o, add_array(&o, "available"), s->clocksources);
-	add_bool(&o, "avoidsSystemCall", s->vdso_fast);
-	add_int(&o, "vdsoCostNSec", s->vdso_cost_ns);
-	add_int(&o, "systemCallCostNSec", s->syscall_cost_ns);
+	object_add_text(&o, "current", s->clocksource);
+	append_words(&o, object_add_array(&o, "available"), s->clocksources);
+	object_add_bool(&o, "avoidsSystemCall", s->vdso_fast);
+	object_add_int(&o, "vdsoCostNSec", s->vdso_cost_ns);
+	object_add_int(&o, "systemCallCostNSec", s->syscall_cost_ns);
 	return object_end(&o);
 }
 
@@ -200,12 +115,12 @@ struct json_object *describe_counter(const struct keeper_status *s)
 {
 	struct object o = object_begin();
 
-	add_text(&o, "name", s->counter_name);
-	add_bool(&o, "usable", s->counter_usable);
-	add_text(&o, "reason", s->counter_reason);
+	object_add_text(&o, "name", s->counter_name);
+	object_add_bool(&o, "usable", s->counter_usable);
+	object_add_text(&o, "reason", s->counter_reason);
 	if (s->counter_hz != 0)
-		add_uint(&o, "frequencyHz", s->counter_hz);
-	add_bool(&o, "rateExact", s->counter_exact);
+		object_add_uint(&o, "frequencyHz", s->counter_hz);
+	object_add_bool(&o, "rateExact", s->counter_exact);
 	return object_end(&o);
 }
 
@@ -213,16 +128,16 @@ struct json_object *describe_page(const struct keeper_status *s)
 {
 	struct object o = object_begin();
 
-	add_bool(&o, "on", s->page_on);
-	add_bool(&o, "restored", s->page_restored);
-	add_bool(&o, "kept", s->page_kept);
-	add_uint(&o, "sizeBytes", s->page_size_bytes);
-	add_uint(&o, "generation", s->generation);
-	add_uint(&o, "epoch", s->epoch);
+	object_add_bool(&o, "on", s->page_on);
+	object_add_bool(&o, "restored", s->page_restored);
+	object_add_bool(&o, "kept", s->page_kept);
+	object_add_uint(&o, "sizeBytes", s->page_size_bytes);
+	object_add_uint(&o, "generation", s->generation);
+	object_add_uint(&o, "epoch", s->epoch);
 	if (s->age_ns >= 0)
-		add_int(&o, "ageNSec", s->age_ns);
-	add_uint(&o, "periodNSec", s->period_ns);
-	add_uint(&o, "windowNSec", s->window_ns);
+		object_add_int(&o, "ageNSec", s->age_ns);
+	object_add_uint(&o, "periodNSec", s->period_ns);
+	object_add_uint(&o, "windowNSec", s->window_ns);
 	return object_end(&o);
 }
 
@@ -231,13 +146,13 @@ struct json_object *describe_tracking(const struct keeper_status *s)
 	struct object o = object_begin();
 
 	if (s->tracking_known) {
-		add_int(&o, "residualNSec", s->residual_ns);
-		add_uint(&o, "residualRmsPSec", s->residual_rms_ps);
-		add_uint(&o, "residualMaximumNSec", s->residual_max_ns);
-		add_uint(&o, "boundNSec", s->tracking_ns);
+		object_add_int(&o, "residualNSec", s->residual_ns);
+		object_add_uint(&o, "residualRmsPSec", s->residual_rms_ps);
+		object_add_uint(&o, "residualMaximumNSec", s->residual_max_ns);
+		object_add_uint(&o, "boundNSec", s->tracking_ns);
 	}
-	add_uint(&o, "samples", s->samples);
-	add_uint(&o, "latePublications", s->late_publications);
+	object_add_uint(&o, "samples", s->samples);
+	object_add_uint(&o, "latePublications", s->late_publications);
 	return object_end(&o);
 }
 
@@ -262,19 +177,19 @@ struct json_object *describe_synchronisation(const struct keeper_status *s)
 	uint32_t sync = s->sync <= KEEPER_SYNC_CLAIMED ? s->sync : KEEPER_SYNC_UNKNOWN;
 	struct object o = object_begin();
 
-	add_text(&o, "state", sync_states[sync]);
-	add_text(&o, "origin", sync_origins[sync]);
+	object_add_text(&o, "state", sync_states[sync]);
+	object_add_text(&o, "origin", sync_origins[sync]);
 	if (s->error_ns != UINT64_MAX)
-		add_uint(&o, "errorNSec", s->error_ns);
+		object_add_uint(&o, "errorNSec", s->error_ns);
 	if (sync != KEEPER_SYNC_UNKNOWN) {
-		add_uint(&o, "maximumErrorNSec", s->maxerror_ns);
-		add_uint(&o, "estimatedErrorNSec", s->esterror_ns);
-		add_int(&o, "frequencyPpb", s->frequency_ppb);
-		add_int(&o, "kernelStatus", s->timex_status);
+		object_add_uint(&o, "maximumErrorNSec", s->maxerror_ns);
+		object_add_uint(&o, "estimatedErrorNSec", s->esterror_ns);
+		object_add_int(&o, "frequencyPpb", s->frequency_ppb);
+		object_add_int(&o, "kernelStatus", s->timex_status);
 	}
 	if (s->tai_offset_s != 0)
-		add_int(&o, "taiOffsetSec", s->tai_offset_s);
-	add_text(&o, "leap", leaps[s->leap < 3 ? s->leap : 3]);
+		object_add_int(&o, "taiOffsetSec", s->tai_offset_s);
+	object_add_text(&o, "leap", leaps[s->leap < 3 ? s->leap : 3]);
 	return object_end(&o);
 }
 
@@ -282,13 +197,13 @@ struct json_object *describe_clients(const struct describe_clients *c)
 {
 	struct object o = object_begin();
 
-	add_int(&o, "stampPeers", c->stamp_peers);
-	add_int(&o, "varlinkPeers", c->varlink_peers);
-	add_int(&o, "subscriptions", c->subscriptions);
-	add_int(&o, "users", c->users);
-	add_uint(&o, "acceptedTotal", c->accepted);
-	add_int(&o, "peersMaximum", c->peers_max);
-	add_int(&o, "peersPerUserMaximum", c->peers_per_user_max);
+	object_add_int(&o, "stampPeers", c->stamp_peers);
+	object_add_int(&o, "varlinkPeers", c->varlink_peers);
+	object_add_int(&o, "subscriptions", c->subscriptions);
+	object_add_int(&o, "users", c->users);
+	object_add_uint(&o, "acceptedTotal", c->accepted);
+	object_add_int(&o, "peersMaximum", c->peers_max);
+	object_add_int(&o, "peersPerUserMaximum", c->peers_per_user_max);
 	return object_end(&o);
 }
 
@@ -296,10 +211,10 @@ struct json_object *describe_clock(const struct describe_clock *c, bool on_page)
 {
 	struct object o = object_begin();
 
-	add_text(&o, "name", c->name);
-	add_int(&o, "id", c->id);
-	add_bool(&o, "onPage", on_page);
-	add_text(&o, "description", c->text);
+	object_add_text(&o, "name", c->name);
+	object_add_int(&o, "id", c->id);
+	object_add_bool(&o, "onPage", on_page);
+	object_add_text(&o, "description", c->text);
 	return object_end(&o);
 }
 
@@ -308,10 +223,10 @@ struct json_object *describe_timestamp(
 {
 	struct object o = object_begin();
 
-	add_text(&o, "clock", c->name);
-	add_int(&o, "timeNSec", time_ns);
+	object_add_text(&o, "clock", c->name);
+	object_add_int(&o, "timeNSec", time_ns);
 	if (counter_ticks != 0)
-		add_uint(&o, "counterTicks", counter_ticks);
+		object_add_uint(&o, "counterTicks", counter_ticks);
 	return object_end(&o);
 }
 
@@ -319,13 +234,13 @@ struct json_object *describe_event(const struct event *e, uint64_t number)
 {
 	struct object o = object_begin();
 
-	add_uint(&o, "number", number);
-	add_text(&o, "kind", event_name(e->kind));
-	add_text(&o, "description", event_text(e->kind));
-	add_int(&o, "realtimeNSec", e->realtime_ns);
-	add_int(&o, "monotonicNSec", e->monotonic_ns);
-	add_int(&o, "amount", e->amount);
-	add_uint(&o, "epoch", e->epoch);
+	object_add_uint(&o, "number", number);
+	object_add_text(&o, "kind", event_name(e->kind));
+	object_add_text(&o, "description", event_text(e->kind));
+	object_add_int(&o, "realtimeNSec", e->realtime_ns);
+	object_add_int(&o, "monotonicNSec", e->monotonic_ns);
+	object_add_int(&o, "amount", e->amount);
+	object_add_uint(&o, "epoch", e->epoch);
 	return object_end(&o);
 }
 
@@ -338,14 +253,14 @@ static void append_count(
 		json_object_put(one.json);
 		return;
 	}
-	add_text(&one, "reason", reason);
-	add_uint(&one, "count", count);
-	append(o, array, object_end(&one));
+	object_add_text(&one, "reason", reason);
+	object_add_uint(&one, "count", count);
+	object_append(o, array, object_end(&one));
 }
 
 static void add_turned_away(struct object *o, const struct statistics *s)
 {
-	struct json_object *array = add_array(o, "turnedAway");
+	struct json_object *array = object_add_array(o, "turnedAway");
 
 	append_count(o, array, "total", s->turned_away_total);
 	append_count(o, array, "user", s->turned_away_user);
@@ -357,34 +272,34 @@ struct json_object *describe_statistics(const struct statistics *s, const char *
 {
 	struct object o = object_begin();
 
-	add_text(&o, "socket", socket);
-	add_int(&o, "peers", s->peers);
-	add_uint(&o, "accepted", s->accepted);
+	object_add_text(&o, "socket", socket);
+	object_add_int(&o, "peers", s->peers);
+	object_add_uint(&o, "accepted", s->accepted);
 	add_turned_away(&o, s);
 
-	struct json_object *refused = add_array(&o, "refused");
+	struct json_object *refused = object_add_array(&o, "refused");
 
 	for (unsigned int i = 1; i < refusals; i++)
 		append_count(&o, refused, refusal_name(i), s->refused[i]);
-	add_uint(&o, "stalled", s->stalled);
+	object_add_uint(&o, "stalled", s->stalled);
 	if (!stamps)
-		add_uint(&o, "unfinished", s->unfinished);
-	add_uint(&o, "frames", s->frames);
-	add_uint(&o, "requests", s->requests);
+		object_add_uint(&o, "unfinished", s->unfinished);
+	object_add_uint(&o, "frames", s->frames);
+	object_add_uint(&o, "requests", s->requests);
 	if (stamps) {
-		add_uint(&o, "attached", s->attached);
-		add_uint(&o, "stamps", s->stamps);
+		object_add_uint(&o, "attached", s->attached);
+		object_add_uint(&o, "stamps", s->stamps);
 	}
-	add_int(&o, "subscriptions", s->subscriptions);
-	add_uint(&o, "ticks", s->ticks);
-	add_uint(&o, "ticksLost", s->ticks_lost);
-	add_uint(&o, "receivedBytes", s->received_bytes);
-	add_uint(&o, "sentBytes", s->sent_bytes);
+	object_add_int(&o, "subscriptions", s->subscriptions);
+	object_add_uint(&o, "ticks", s->ticks);
+	object_add_uint(&o, "ticksLost", s->ticks_lost);
+	object_add_uint(&o, "receivedBytes", s->received_bytes);
+	object_add_uint(&o, "sentBytes", s->sent_bytes);
 
-	struct json_object *histogram = add_array(&o, "serveTimeHistogram");
+	struct json_object *histogram = object_add_array(&o, "serveTimeHistogram");
 
 	for (unsigned int i = 0; i < STATISTICS_HISTOGRAM; i++)
-		append(&o, histogram, json_object_new_int64((int64_t)s->serve_time[i]));
+		object_append(&o, histogram, json_object_new_int64((int64_t)s->serve_time[i]));
 	return object_end(&o);
 }
 
@@ -395,7 +310,7 @@ static void add_named(struct object *o, const char *key, const char *const *name
 	char digits[16];
 
 	(void)snprintf(digits, sizeof(digits), "%u", number);
-	add_text(o, key, number < count ? names[number] : digits);
+	object_add_text(o, key, number < count ? names[number] : digits);
 }
 
 static struct json_object *describe_symbol(
@@ -406,13 +321,13 @@ static struct json_object *describe_symbol(
 	static const char *const bindings[] = { "local", "global", "weak" };
 	struct object o = object_begin();
 
-	add_text(&o, "name", symbol->name);
-	add_text(&o, "version", symbol->version);
+	object_add_text(&o, "name", symbol->name);
+	object_add_text(&o, "version", symbol->version);
 	add_named(&o, "kind", kinds, 7, symbol->type);
 	add_named(&o, "binding", bindings, 3, symbol->binding);
-	add_uint(&o, "offsetBytes",
+	object_add_uint(&o, "offsetBytes",
 		symbol->address == 0 ? symbol->value : symbol->address - image->base);
-	add_uint(&o, "sizeBytes", symbol->size_bytes);
+	object_add_uint(&o, "sizeBytes", symbol->size_bytes);
 	return object_end(&o);
 }
 
@@ -425,7 +340,7 @@ static void add_build_id(struct object *o, const struct vdsotime_image *image)
 		return;
 	for (uint32_t i = 0; i < image->build_id_bytes; i++)
 		(void)snprintf(&digits[2 * i], 3, "%02x", id[i]);
-	add_text(o, "buildId", digits);
+	object_add_text(o, "buildId", digits);
 }
 
 struct json_object *describe_vdso_image(const struct vdsotime_vdso *v)
@@ -434,20 +349,20 @@ struct json_object *describe_vdso_image(const struct vdsotime_vdso *v)
 	struct vdsotime_image image;
 	bool parsed = parse_image(v, &image);
 
-	add(&o, "vdso", describe_vdso(v));
-	add_text(&o, "origin",
+	object_add(&o, "vdso", describe_vdso(v));
+	object_add_text(&o, "origin",
 		v->reason == 0 ? vdsotime_rung_name(v->rung) : vdsotime_reason_string(v->reason));
 	if (parsed)
 		add_build_id(&o, &image);
-	add_uint(&o, "sizeBytes", parsed ? image.size_bytes : 0);
+	object_add_uint(&o, "sizeBytes", parsed ? image.size_bytes : 0);
 
-	struct json_object *symbols = add_array(&o, "symbols");
+	struct json_object *symbols = object_add_array(&o, "symbols");
 
 	for (uint32_t i = 1; parsed && i < image.symbols; i++) {
 		struct vdsotime_symbol symbol;
 
 		if (vdsotime_image_symbol(&image, i, &symbol) == 0 && symbol.name[0] != '\0')
-			append(&o, symbols, describe_symbol(&image, &symbol));
+			object_append(&o, symbols, describe_symbol(&image, &symbol));
 	}
 	return object_end(&o);
 }

@@ -47,9 +47,6 @@ struct describe_clients {
 	uint32_t peers_per_user_max;
 };
 
-/* Text from outside; what is not UTF-8 in it becomes '?'. */
-struct json_object *describe_text(const char *text);
-
 struct json_object *describe_daemon(const struct server_facts *f, int64_t uptime_ns);
 struct json_object *describe_vdso(const struct vdsotime_vdso *v);
 struct json_object *describe_clocksource(const struct keeper_status *s);

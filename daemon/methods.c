@@ -8,15 +8,15 @@
 #include "daemon/methods.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
-
-#include <json-c/json.h>
 
 #include "daemon/describe.h"
 #include "daemon/event.h"
 #include "daemon/interfaces.h"
 #include "daemon/keeper.h"
+#include "daemon/object.h"
 #include "daemon/server.h"
 #include "daemon/statistics.h"
 #include "proto/wire/stamp.h"
@@ -25,25 +25,6 @@
 #define SERVICE "org.varlink.service"
 
 #define ALL_CLOCKS ((UINT32_C(1) << DESCRIBE_CLOCK_COUNT) - 1)
-
-static int append(struct json_object *array, struct json_object *value)
-{
-	if (array == NULL || value == NULL || json_object_array_add(array, value) < 0) {
-		json_object_put(value);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-/* An array that is answer.parameters[key] already; NULL when memory is short. */
-static struct json_object *answer_array(struct varlink_answer *answer, const char *key)
-{
-	struct json_object *array = json_object_new_array();
-
-	if (answer->parameters == NULL)
-		answer->parameters = json_object_new_object();
-	return varlink_put(answer->parameters, key, array) < 0 ? NULL : array;
-}
 
 /* A count in the parameters: 0 when absent.  False: negative. */
 static bool read_count(const struct json_value *parameters, const char *key, uint64_t *ret)
@@ -84,27 +65,20 @@ static const char *choose_clocks(const struct json_value *clocks, uint32_t *ret)
 	return NULL;
 }
 
-static int append_timestamp(
-	const struct methods *m, struct json_object *array, const struct describe_clock *clock)
+static void add_timestamps(const struct methods *m, uint32_t chosen, struct object *o)
 {
-	int64_t time_ns;
-	uint64_t counter_ticks;
-	int r = keeper_read(m->keeper, clock->id, &time_ns, &counter_ticks);
+	struct json_object *array = object_add_array(o, "timestamps");
 
-	return r < 0 ? r : append(array, describe_timestamp(clock, time_ns, counter_ticks));
-}
+	for (int i = 0; i < DESCRIBE_CLOCK_COUNT; i++) {
+		const struct describe_clock *clock = &describe_clocks[i];
+		int64_t time_ns;
+		uint64_t counter_ticks;
 
-static int answer_timestamps(
-	const struct methods *m, uint32_t chosen, struct varlink_answer *answer)
-{
-	struct json_object *array = answer_array(answer, "timestamps");
-	int r = 0;
-
-	for (int i = 0; i < DESCRIBE_CLOCK_COUNT && r == 0; i++) {
-		if (chosen & UINT32_C(1) << i)
-			r = append_timestamp(m, array, &describe_clocks[i]);
+		if (!(chosen & UINT32_C(1) << i) ||
+			keeper_read(m->keeper, clock->id, &time_ns, &counter_ticks) < 0)
+			continue;
+		object_append(o, array, describe_timestamp(clock, time_ns, counter_ticks));
 	}
-	return r;
 }
 
 static void gather_clients(const struct methods *m, struct describe_clients *ret)
@@ -133,41 +107,39 @@ static int get_status(
 	struct describe_clients clients;
 	struct keeper_status status;
 	int64_t now_ns = m->started_ns;
-	struct json_object *o = json_object_new_object();
-	int r = 0;
+	struct object o = object_begin();
 
 	(void)parameters;
-	answer->parameters = o;
 	keeper_status(m->keeper, &status);
 	(void)keeper_read(m->keeper, CLOCK_MONOTONIC, &now_ns, NULL);
 	gather_clients(m, &clients);
-	r |= varlink_put(o, "daemon", describe_daemon(m->facts, now_ns - m->started_ns));
-	r |= varlink_put(o, "vdso", describe_vdso(keeper_vdso(m->keeper)));
-	r |= varlink_put(o, "clocksource", describe_clocksource(&status));
-	r |= varlink_put(o, "counter", describe_counter(&status));
-	r |= varlink_put(o, "page", describe_page(&status));
-	r |= varlink_put(o, "tracking", describe_tracking(&status));
-	r |= varlink_put(o, "synchronisation", describe_synchronisation(&status));
-	r |= varlink_put(o, "clients", describe_clients(&clients));
-	return r < 0 ? -ENOMEM : 0;
+	object_add(&o, "daemon", describe_daemon(m->facts, now_ns - m->started_ns));
+	object_add(&o, "vdso", describe_vdso(keeper_vdso(m->keeper)));
+	object_add(&o, "clocksource", describe_clocksource(&status));
+	object_add(&o, "counter", describe_counter(&status));
+	object_add(&o, "page", describe_page(&status));
+	object_add(&o, "tracking", describe_tracking(&status));
+	object_add(&o, "synchronisation", describe_synchronisation(&status));
+	object_add(&o, "clients", describe_clients(&clients));
+	return varlink_answer_end(answer, &o);
 }
 
 static int list_clocks(
 	void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
-	struct json_object *array = answer_array(answer, "clocks");
-	int r = 0;
+	struct object o = object_begin();
+	struct json_object *array = object_add_array(&o, "clocks");
 
 	(void)parameters;
-	for (int i = 0; i < DESCRIBE_CLOCK_COUNT && r == 0; i++) {
+	for (int i = 0; i < DESCRIBE_CLOCK_COUNT; i++) {
 		int64_t time_ns;
 		uint64_t counter_ticks = 0;
 
 		(void)keeper_read(m->keeper, describe_clocks[i].id, &time_ns, &counter_ticks);
-		r = append(array, describe_clock(&describe_clocks[i], counter_ticks != 0));
+		object_append(&o, array, describe_clock(&describe_clocks[i], counter_ticks != 0));
 	}
-	return r;
+	return varlink_answer_end(answer, &o);
 }
 
 static int read_clocks(
@@ -179,7 +151,11 @@ static int read_clocks(
 
 	if (unknown != NULL)
 		return varlink_error(answer, INTERFACE ".NoSuchClock", "clock", unknown);
-	return answer_timestamps(m, chosen, answer);
+
+	struct object o = object_begin();
+
+	add_timestamps(m, chosen, &o);
+	return varlink_answer_end(answer, &o);
 }
 
 /* The oldest event that is still in the ring. */
@@ -193,14 +169,16 @@ static int get_events(
 {
 	const struct methods *m = data;
 	const struct event_log *events = keeper_events(m->keeper);
-	struct json_object *array = answer_array(answer, "events");
-	int r = varlink_put(
-		answer->parameters, "total", json_object_new_int64((int64_t)events->count));
+	struct object o = object_begin();
 
 	(void)parameters;
-	for (uint64_t n = oldest_event(events); n < events->count && r == 0; n++)
-		r = append(array, describe_event(&events->ring[n % EVENT_HISTORY], n));
-	return r;
+	object_add_uint(&o, "total", events->count);
+
+	struct json_object *array = object_add_array(&o, "events");
+
+	for (uint64_t n = oldest_event(events); n < events->count; n++)
+		object_append(&o, array, describe_event(&events->ring[n % EVENT_HISTORY], n));
+	return varlink_answer_end(answer, &o);
 }
 
 static const char *stamp_refusal(unsigned int refusal)
@@ -217,18 +195,20 @@ static int get_statistics(
 	void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
-	struct json_object *array = answer_array(answer, "sockets");
-	struct statistics s;
-	int r;
+	struct object o = object_begin();
+	struct json_object *array = object_add_array(&o, "sockets");
+	struct statistics stamp;
+	struct statistics varlink;
 
 	(void)parameters;
-	server_statistics(m->server, SERVER_STAMP, &s);
-	r = append(
-		array, describe_statistics(&s, "stamp", true, stamp_refusal, STAMP_REFUSAL_COUNT));
-	server_statistics(m->server, SERVER_VARLINK, &s);
-	return r < 0 ? r
-		     : append(array, describe_statistics(&s, "varlink", false, varlink_refusal,
-					     VARLINK_REFUSAL_COUNT));
+	server_statistics(m->server, SERVER_STAMP, &stamp);
+	server_statistics(m->server, SERVER_VARLINK, &varlink);
+	object_append(&o, array,
+		describe_statistics(&stamp, "stamp", true, stamp_refusal, STAMP_REFUSAL_COUNT));
+	object_append(&o, array,
+		describe_statistics(
+			&varlink, "varlink", false, varlink_refusal, VARLINK_REFUSAL_COUNT));
+	return varlink_answer_end(answer, &o);
 }
 
 static int get_vdso(void *data, const struct json_value *parameters, struct varlink_answer *answer)
@@ -244,7 +224,6 @@ static int reload(void *data, const struct json_value *parameters, struct varlin
 {
 	const struct methods *m = data;
 	struct server_refused_configuration refused = { 0 };
-	int r;
 
 	(void)parameters;
 	if (m->facts->reload == NULL)
@@ -252,30 +231,34 @@ static int reload(void *data, const struct json_value *parameters, struct varlin
 			answer, SERVICE ".MethodNotImplemented", "method", INTERFACE ".Reload");
 	if (m->facts->reload(m->facts->data, &refused) >= 0)
 		return 0;
-	r = varlink_error(answer, INTERFACE ".ConfigurationInvalid", "message", "");
-	if (r == 0)
-		r = varlink_put(answer->parameters, "message", describe_text(refused.message));
-	if (r == 0 && refused.file[0] != '\0')
-		r = varlink_put(answer->parameters, "file", describe_text(refused.file));
-	if (r == 0 && refused.line > 0)
-		r = varlink_put(
-			answer->parameters, "line", json_object_new_int64((int64_t)refused.line));
-	return r;
+
+	struct object o = object_begin();
+
+	answer->error = INTERFACE ".ConfigurationInvalid";
+	object_add_text(&o, "file", refused.file);
+	if (refused.line > 0)
+		object_add_int(&o, "line", refused.line);
+	object_add(&o, "message", object_text(refused.message));
+	return varlink_answer_end(answer, &o);
 }
 
-/* What is due of a monitor now; its first reply has only timestamps, or nothing. */
+/* End a reply of Monitor with what was lost before it. */
+static int monitor_end(
+	struct varlink_stream *stream, struct object *o, struct varlink_answer *answer)
+{
+	object_add_uint(o, "lost", stream->lost);
+	stream->lost = 0;
+	return varlink_answer_end(answer, o);
+}
+
+/* What is due of a monitor now; its first reply may have no timestamps. */
 static int monitor_say(struct varlink_stream *stream, struct varlink_answer *answer)
 {
-	const struct methods *m = stream->data;
-	int r = stream->interval_ns == 0 ? 0 : answer_timestamps(m, stream->chosen, answer);
+	struct object o = object_begin();
 
-	if (answer->parameters == NULL)
-		answer->parameters = json_object_new_object();
-	if (r == 0)
-		r = varlink_put(
-			answer->parameters, "lost", json_object_new_int64((int64_t)stream->lost));
-	stream->lost = 0;
-	return r;
+	if (stream->interval_ns > 0)
+		add_timestamps(stream->data, stream->chosen, &o);
+	return monitor_end(stream, &o, answer);
 }
 
 static int monitor(void *data, const struct json_value *parameters, struct varlink_answer *answer)
@@ -313,16 +296,11 @@ static int monitor_event(struct varlink_stream *stream, struct varlink_answer *a
 		return 0;
 	}
 	number = stream->seen++;
-	answer->parameters = json_object_new_object();
-	if (varlink_put(answer->parameters, "event",
-		    describe_event(&events->ring[number % EVENT_HISTORY], number)) < 0)
-		return -ENOMEM;
 
-	int r = varlink_put(
-		answer->parameters, "lost", json_object_new_int64((int64_t)stream->lost));
+	struct object o = object_begin();
 
-	stream->lost = 0;
-	return r;
+	object_add(&o, "event", describe_event(&events->ring[number % EVENT_HISTORY], number));
+	return monitor_end(stream, &o, answer);
 }
 
 static int monitor_next(

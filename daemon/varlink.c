@@ -14,6 +14,7 @@
 #include <json-c/json.h>
 
 #include "daemon/interfaces.h"
+#include "daemon/object.h"
 #include "daemon/print.h"
 
 #define SERVICE "org.varlink.service"
@@ -40,25 +41,21 @@ const char *varlink_refusal_name(enum varlink_refusal refusal)
 	return refusal < VARLINK_REFUSAL_COUNT ? refusal_names[refusal] : "unknown";
 }
 
-int varlink_put(struct json_object *object, const char *key, struct json_object *value)
+int varlink_answer_end(struct varlink_answer *answer, struct object *o)
 {
-	if (object == NULL || value == NULL || json_object_object_add(object, key, value) < 0) {
-		json_object_put(value);
-		return -ENOMEM;
-	}
-	return 0;
+	answer->parameters = object_end(o);
+	return answer->parameters == NULL ? -ENOMEM : 0;
 }
 
 int varlink_error(
 	struct varlink_answer *answer, const char *error, const char *key, const char *value)
 {
-	json_object_put(answer->parameters);
-	answer->parameters = NULL;
+	struct object o = object_begin();
+
 	answer->error = error;
-	if (key == NULL)
-		return 0;
-	answer->parameters = json_object_new_object();
-	return varlink_put(answer->parameters, key, json_object_new_string(value));
+	if (key != NULL)
+		object_add(&o, key, object_text(value));
+	return varlink_answer_end(answer, &o);
 }
 
 void varlink_reply_release(struct varlink_reply *r)
@@ -176,28 +173,20 @@ static const char *wrong_parameter(
 static int get_info(void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct varlink_service *v = data;
-	struct json_object *info = json_object_new_object();
-	struct json_object *names = json_object_new_array();
-	int r = 0;
+	struct object o = object_begin();
 
 	(void)parameters;
-	answer->parameters = info;
-	r |= varlink_put(info, "vendor", json_object_new_string(v->vendor));
-	r |= varlink_put(info, "product", json_object_new_string(v->product));
-	r |= varlink_put(info, "version", json_object_new_string(v->version));
-	r |= varlink_put(info, "url", json_object_new_string(v->url));
-	if (varlink_put(info, "interfaces", names) < 0 || r < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i <= v->interface_count; i++) {
-		struct json_object *name =
-			json_object_new_string(i == 0 ? SERVICE : v->interfaces[i - 1].name);
+	object_add(&o, "vendor", object_text(v->vendor));
+	object_add(&o, "product", object_text(v->product));
+	object_add(&o, "version", object_text(v->version));
+	object_add(&o, "url", object_text(v->url));
 
-		if (name == NULL || json_object_array_add(names, name) < 0) {
-			json_object_put(name);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	struct json_object *names = object_add_array(&o, "interfaces");
+
+	object_append(&o, names, object_text(SERVICE));
+	for (size_t i = 0; i < v->interface_count; i++)
+		object_append(&o, names, object_text(v->interfaces[i].name));
+	return varlink_answer_end(answer, &o);
 }
 
 static const struct varlink_interface *find_interface(
@@ -222,8 +211,11 @@ static int get_interface_description(
 
 	if (text == NULL)
 		return varlink_error(answer, SERVICE ".InterfaceNotFound", "interface", name);
-	answer->parameters = json_object_new_object();
-	return varlink_put(answer->parameters, "description", json_object_new_string(text));
+
+	struct object o = object_begin();
+
+	object_add(&o, "description", json_object_new_string(text));
+	return varlink_answer_end(answer, &o);
 }
 
 static const struct varlink_parameter description_parameters[] = {
@@ -247,6 +239,15 @@ static const struct varlink_method *find_method(const struct varlink_method *lis
 	return NULL;
 }
 
+static int interface_not_found(struct varlink_answer *answer, const char *name, size_t bytes)
+{
+	struct object o = object_begin();
+
+	answer->error = SERVICE ".InterfaceNotFound";
+	object_add(&o, "interface", object_text_of(name, bytes));
+	return varlink_answer_end(answer, &o);
+}
+
 /* Look the method up; NULL and *answer, or *answer's -ENOMEM in *ret, when there is none. */
 static const struct varlink_method *resolve(const struct varlink_service *v, const char *method,
 	void **ret_data, struct varlink_answer *answer, int *ret)
@@ -258,10 +259,7 @@ static const struct varlink_method *resolve(const struct varlink_service *v, con
 	const struct varlink_method *found;
 
 	if (dot == NULL || (!own && interface == NULL)) {
-		*ret = varlink_error(answer, SERVICE ".InterfaceNotFound", "interface", method);
-		if (dot != NULL && *ret == 0)
-			*ret = varlink_put(answer->parameters, "interface",
-				json_object_new_string_len(method, (int)bytes));
+		*ret = interface_not_found(answer, method, bytes);
 		return NULL;
 	}
 	*ret_data = own ? (void *)(uintptr_t)v : interface->data;
@@ -310,22 +308,25 @@ static int call_method(
 	return r;
 }
 
-/* Consumes the answer's parameters. */
+/* Consumes the answer's parameters, and leaves them out where they are empty. */
 static int build_reply(struct varlink_answer *answer, bool continues, struct varlink_reply *ret)
 {
-	struct json_object *object = json_object_new_object();
+	struct object o = object_begin();
 	struct varlink_reply reply = { 0 };
-	int r = object == NULL ? -ENOMEM : 0;
+	struct json_object *whole;
 
 	if (answer->error != NULL)
-		r |= varlink_put(object, "error", json_object_new_string(answer->error));
-	if (answer->parameters != NULL)
-		r |= varlink_put(object, "parameters", answer->parameters);
+		object_add(&o, "error", object_text(answer->error));
+	if (answer->parameters != NULL && json_object_object_length(answer->parameters) > 0)
+		object_add(&o, "parameters", answer->parameters);
+	else
+		json_object_put(answer->parameters);
 	if (continues)
-		r |= varlink_put(object, "continues", json_object_new_boolean(1));
-	if (r == 0)
-		reply.text = print_json(object, &reply.bytes);
-	json_object_put(object);
+		object_add_bool(&o, "continues", true);
+	whole = object_end(&o);
+	if (whole != NULL)
+		reply.text = print_json(whole, &reply.bytes);
+	json_object_put(whole);
 	if (reply.text == NULL)
 		return -ENOMEM;
 	*ret = reply;

@@ -20,6 +20,7 @@
 #include "daemon/json.h"
 
 struct json_object;
+struct object;
 
 /* Why a message closed the connection.  X(NAME, name in statistics, sentence) */
 #define VARLINK_REFUSALS(X) \
@@ -132,16 +133,13 @@ int varlink_denied(struct varlink_reply *ret);
 int varlink_stream_next(
 	struct varlink_stream *stream, enum varlink_cause cause, struct varlink_reply *ret);
 
+/* For handlers: answer with o, ended by this.  0 or -ENOMEM. */
+int varlink_answer_end(struct varlink_answer *answer, struct object *o);
+
 /*
- * For handlers.  Answer with that error (a full, static name) and a parameter, if key is not NULL.
+ * For handlers: answer with that error (a full, static name) and a parameter, if key is not NULL.
  */
 int varlink_error(
 	struct varlink_answer *answer, const char *error, const char *key, const char *value);
-
-/*
- * object[key] = value, which is consumed in every case.  0; -ENOMEM, also when either of them is
- * NULL.
- */
-int varlink_put(struct json_object *object, const char *key, struct json_object *value);
 
 #endif

@@ -42,8 +42,8 @@ OWNERS = {
     "systemd/": ("daemon/service.c",),
     "json-c/": (
         "daemon/varlink.c",
-        "daemon/methods.c",
         "daemon/describe.c",
+        "daemon/object.c",
         "daemon/print.c",
         "client/ctl/value.c",
     ),

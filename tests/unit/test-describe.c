@@ -319,7 +319,7 @@ static void test_reload_says_what_is_wrong_and_where(void **state)
 				 reply, why, sizeof(why)),
 		0);
 	assert_string_equal(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN),
-		"{\"message\":\"Period=: no duration\",\"file\":\"\\/etc\\/?.conf\",\"line\":12}");
+		"{\"file\":\"\\/etc\\/?.conf\",\"line\":12,\"message\":\"Period=: no duration\"}");
 	w->facts.reload = NULL;
 	serve(w, CALL("Reload", ""));
 	assert_non_null(strstr(w->reply.text, "MethodNotImplemented"));

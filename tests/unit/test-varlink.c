@@ -15,6 +15,7 @@
 #include <json-c/json.h>
 
 #include "daemon/interfaces.h"
+#include "daemon/object.h"
 #include "daemon/varlink.h"
 #include "tests/unit/idl.h"
 
@@ -74,13 +75,20 @@ static int short_of_memory(
 	return -ENOMEM;
 }
 
+static int say(struct varlink_answer *answer, int64_t n)
+{
+	struct object o = object_begin();
+
+	object_add_int(&o, "n", n);
+	return varlink_answer_end(answer, &o);
+}
+
 static int count(void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	(void)data;
 	answer->stream->left = (uint64_t)json_member(parameters, "int")->integer;
 	answer->stream->interval_ns = 5;
-	answer->parameters = json_object_new_object();
-	return varlink_put(answer->parameters, "n", json_object_new_int(0));
+	return say(answer, 0);
 }
 
 static int count_next(
@@ -90,8 +98,7 @@ static int count_next(
 		answer->silent = true;
 		return 0;
 	}
-	answer->parameters = json_object_new_object();
-	return varlink_put(answer->parameters, "n", json_object_new_int64((int64_t)++stream->seen));
+	return say(answer, (int64_t)++stream->seen);
 }
 
 static const struct varlink_parameter echo_parameters[] = {
