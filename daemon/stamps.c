@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include <vdsotime/page.h>
 
 #include "daemon/keeper.h"
 #include "daemon/loop.h"
+#include "daemon/packet.h"
 #include "daemon/quota.h"
 #include "daemon/schedule.h"
 
@@ -133,16 +133,15 @@ static void stall_timer(struct stamp_peer *sp, bool wanted)
 static int tick_send(struct stamp_peer *sp, struct stamp_record *tick)
 {
 	struct stamps *s = stamps_of(sp);
-	ssize_t n;
+	int r;
 
 	if (sp->peer.owing)
 		return -EAGAIN;
 	(void)read_clock(s, sp->subscription.clock_id, tick); /* it is one that is served */
-	n = send(sp->peer.fd, tick, sizeof(*tick), MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0)
-		return -errno;
-	s->set.statistics.sent_bytes += (uint64_t)n;
-	return 0;
+	r = packet_send(sp->peer.fd, tick, 1, -1);
+	if (r == 0)
+		s->set.statistics.sent_bytes += sizeof(*tick);
+	return r;
 }
 
 static void subscription_lose(struct stamp_peer *sp, uint64_t ticks)
@@ -230,32 +229,14 @@ static int serve_subscribe(
 static int (*const serve[STAMP_OPS])(struct stamp_peer *sp, const struct stamp_request *q,
 	struct stamp_record *a) = { STAMP_REQUESTS(SERVE) };
 
-/* Send the records; with fd >= 0 also that descriptor.  0 or -errno. */
-static int records_send(
-	struct stamp_peer *sp, const struct stamp_record *records, size_t count, int fd)
+static int records_send(struct stamp_peer *sp, size_t count, int page_fd)
 {
-	struct iovec part = { .iov_base = (void *)(uintptr_t)records,
-		.iov_len = count * sizeof(*records) };
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	ssize_t n;
+	struct stamps *s = stamps_of(sp);
+	int r = packet_send(sp->peer.fd, s->records, count, page_fd);
 
-	if (fd >= 0) {
-		message.msg_control = control;
-		message.msg_controllen = sizeof(control);
-
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	}
-	n = sendmsg(sp->peer.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0)
-		return -errno;
-	stamps_of(sp)->set.statistics.sent_bytes += (uint64_t)n;
-	return 0;
+	if (r == 0)
+		s->set.statistics.sent_bytes += count * sizeof(s->records[0]);
+	return r;
 }
 
 /* The kernel would not take the page's descriptor: tell so in its record. */
@@ -287,11 +268,11 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 					    : serve[requests[i].op](sp, &requests[i], record);
 		attached |= record->op == STAMP_OP_ATTACH && record->error == 0;
 	}
-	r = records_send(sp, s->records, count, attached ? keeper_page_fd(s->keeper) : -1);
+	r = records_send(sp, count, attached ? keeper_page_fd(s->keeper) : -1);
 	if (attached && r < 0 && r != -EAGAIN && !peer_lost(r)) {
 		attach_failed(s->records, count, r);
 		attached = false;
-		r = records_send(sp, s->records, count, -1);
+		r = records_send(sp, count, -1);
 	}
 	s->set.statistics.attached += r == 0 && attached;
 	return r;
@@ -339,28 +320,25 @@ static int packet_turn(struct stamp_peer *sp)
 {
 	struct stamps *s = stamps_of(sp);
 	struct statistics *statistics = &s->set.statistics;
-	ssize_t n = recv(sp->peer.fd, s->requests, sizeof(s->requests), MSG_DONTWAIT | MSG_TRUNC);
 	enum stamp_refusal refusal;
+	size_t bytes = 0;
 	size_t count = 0;
+	int r = packet_receive(sp->peer.fd, s->requests, &bytes);
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (n == 0)
-		return -ENOTCONN;
+	if (r < 0)
+		return r == -EAGAIN ? 0 : r;
 
 	int64_t began_ns = monotonic_ns(s);
 
 	statistics->frames++;
-	statistics->received_bytes += (uint64_t)n;
-	refusal = stamp_request_check(s->requests, (size_t)n, sp->greeted, &count);
+	statistics->received_bytes += bytes;
+	refusal = stamp_request_check(s->requests, bytes, sp->greeted, &count);
 	if (refusal != STAMP_ACCEPTED) {
 		statistics->refused[refusal]++;
 		return -EPROTO;
 	}
 	statistics->requests += count;
-
-	int r = packet_answer(sp, s->requests, count);
-
+	r = packet_answer(sp, s->requests, count);
 	statistics_served(statistics, (uint64_t)(monotonic_ns(s) - began_ns));
 	return r < 0 ? r : 1;
 }

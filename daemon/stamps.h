@@ -7,8 +7,8 @@
  * allocated.  When the peer does not take its reply, the packet of requests is kept and served
  * again once it does, so that its stamps are fresh; until then no other is read from that peer.
  *
- * The one thing a reader would get wrong: no receive here has a control buffer.  A descriptor that
- * a peer sends is dropped by the kernel, and is never ours to close.
+ * The one thing a reader would get wrong: stall_timeout_ns and the members of set that the owner
+ * sets must be there before anyone is accepted.
  */
 #ifndef VDSOTIMED_STAMPS_H
 #define VDSOTIMED_STAMPS_H
