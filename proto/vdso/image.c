@@ -95,7 +95,7 @@ static int read_header(struct vdsotime_image *image)
 	return 0;
 }
 
-/* Collects the PT_LOADs without asking whether they lie within the image. */
+/* Collects the PT_LOADs that hold bytes, without asking whether those lie within the image. */
 static int read_segments(struct vdsotime_image *image)
 {
 	const struct elf_shape *shape = elf_shape_of(image);
@@ -104,7 +104,8 @@ static int read_segments(struct vdsotime_image *image)
 		uint64_t at;
 
 		IMAGE_STEP();
-		if (segment_type(image, i, &at) != SEGMENT_LOAD)
+		if (segment_type(image, i, &at) != SEGMENT_LOAD ||
+			image_word(image, at + shape->p_filesz) == 0)
 			continue;
 		if (image->segment_count == VDSOTIME_SEGMENTS_MAX)
 			return -VDSOTIME_REASON_SEGMENTS;

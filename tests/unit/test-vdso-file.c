@@ -162,6 +162,16 @@ static void section_far_away(struct elf_image *i)
 {
 	elf_put(i, i->sections + 64 + 24, 8, 0x7fffff00);
 }
+static void no_number_of_sections(struct elf_image *i)
+{
+	elf_put(i, 60, 2, 0);
+}
+static void sections_within_the_code(struct elf_image *i)
+{
+	memcpy(i->bytes + i->code, i->bytes + i->sections, 3 * 64);
+	elf_put(i, 40, 8, i->code);
+	elf_put(i, i->code + 2 * 64 + 24, 8, i->code); /* the names: nothing behind the code */
+}
 static void no_sections(struct elf_image *i)
 {
 	elf_put(i, 40, 8, 0);
@@ -184,6 +194,8 @@ static void test_sections_are_taken_or_dropped_whole(void **state)
 	check_sections(sections_of_another_size, 0, 1);
 	check_sections(names_are_no_section, 0, 1);
 	check_sections(section_far_away, 0, 1);
+	check_sections(no_number_of_sections, 0, 1);
+	check_sections(sections_within_the_code, 0, 0);
 	check_sections(no_sections, 0, 0);
 	check_sections(section_without_bytes, image.size_bytes, 0);
 	elf_free(image);
@@ -202,6 +214,55 @@ static void test_a_section_behind_the_headers(void **state)
 	elf_put(&image, image.sections + 2 * 64 + 32, 8, 100);
 	assert_int_equal(vdsotime_image_parse(image.bytes, end + 50, 0x40000, 0, &parsed), 0);
 	assert_int_equal(vdsotime_image_file_bytes(&parsed), end);
+	elf_free(image);
+}
+
+/* Relocated, with no end of the dynamic table, a tag beyond 32 bits, and segments without bytes. */
+static void test_odd_relocated_images(void **state)
+{
+	struct elf_spec spec = fixture_spec();
+
+	(void)state;
+	for (unsigned spread = 0; spread < 2; spread++) {
+		struct vdsotime_image parsed, again;
+		size_t bytes, memory_bytes;
+
+		spec.relocated_by = 0x40000;
+		spec.endless_dynamic = true;
+		spec.extra_segments = 2;
+		spec.code_shift = spread ? 0x1000 : 0;
+
+		struct elf_image image = elf_build(&spec);
+
+		elf_put(&image, elf_dynamic_value(&image, 7) - 8, 8, UINT64_C(0x100000007));
+
+		unsigned char *memory = elf_map(&image, &memory_bytes);
+
+		assert_int_equal(
+			vdsotime_image_parse(memory, memory_bytes, 0x40000, 0, &parsed), 0);
+
+		unsigned char *file = to_file(&parsed, 1, &bytes);
+
+		assert_int_equal(
+			vdsotime_image_parse(file, bytes, 0, VDSOTIME_IMAGE_AS_FILE, &again), 0);
+		assert_int_equal(again.segments[0].vaddr, 0);
+		free(file);
+		free(memory);
+		elf_free(image);
+	}
+}
+
+/* A file that is linked at 0 is at 0: nothing is relocated. */
+static void test_a_file_at_address_zero_is_not_relocated(void **state)
+{
+	struct elf_spec spec = fixture_spec();
+	struct elf_image image = elf_build(&spec);
+	struct vdsotime_image parsed;
+	size_t bytes;
+
+	(void)state;
+	assert_int_equal(vdsotime_image_parse(image.bytes, image.size_bytes, 0, 0, &parsed), 0);
+	free(to_file(&parsed, 0, &bytes));
 	elf_free(image);
 }
 
@@ -294,6 +355,8 @@ int main(void)
 		cmocka_unit_test(test_spread_images_become_files),
 		cmocka_unit_test(test_sections_are_taken_or_dropped_whole),
 		cmocka_unit_test(test_a_section_behind_the_headers),
+		cmocka_unit_test(test_odd_relocated_images),
+		cmocka_unit_test(test_a_file_at_address_zero_is_not_relocated),
 		cmocka_unit_test(test_a_file_too_small_is_refused),
 		cmocka_unit_test(test_tools_accept_the_own_vdso),
 		cmocka_unit_test(test_readelf_accepts_files_of_relocated_images),

@@ -304,6 +304,76 @@ static void test_reasons_have_words(void **state)
 	assert_string_equal(vdsotime_reason_string(-1000000), "unknown reason");
 }
 
+static void test_names_beyond_the_tables(void **state)
+{
+	(void)state;
+	assert_string_equal(vdsotime_function_name(VDSOTIME_CLOCK_GETTIME), "clock_gettime");
+	assert_null(vdsotime_function_name(VDSOTIME_FUNCTIONS));
+}
+
+/* Of two versions under the widest policy the exact one is taken, whichever comes first. */
+static void test_the_best_match_is_taken(void **state)
+{
+	static const char *const versions[] = { "LINUX_2.5", "LINUX_2.6", "LINUX_9" };
+	static const uint64_t in_code[] = { 0x90, 0xa0, 0 };
+	struct elf_spec spec = fixture_spec();
+	struct fixture f = fixture_open(&spec);
+
+	(void)state;
+	for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++) {
+		for (size_t i = 0; i < 3; i++) {
+			struct vdsotime_symbol symbol;
+
+			assert_int_equal(vdsotime_image_lookup(&f.parsed, "twice", versions[i],
+						 ways[w] | VDSOTIME_VERSION_ANY, &symbol),
+				0);
+			assert_int_equal(
+				symbol.match, i < 2 ? VDSOTIME_MATCH_EXACT : VDSOTIME_MATCH_ANY);
+			if (i < 2)
+				assert_int_equal(symbol.address, expected_address(&f, in_code[i]));
+		}
+	}
+	fixture_close(&f);
+}
+
+/* The table is whole: names differ, each has a version, and finds itself again. */
+static void test_architectures_are_told_apart(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (const struct vdsotime_arch *arch; (arch = vdsotime_arch_at(n)) != NULL; n++) {
+		struct vdsotime_image image = { .machine = arch->machine,
+			.class_bits = arch->class_bits,
+			.big_endian = arch->big_endian == 1,
+			.elf_flags = arch->elf_flags };
+		unsigned functions = 0;
+
+		assert_ptr_equal(vdsotime_arch_of(&image), arch);
+		assert_true(strncmp(arch->version, "LINUX_", 6) == 0);
+		for (uint32_t i = 0; i < VDSOTIME_FUNCTIONS; i++) {
+			const struct vdsotime_arch_function *function = &arch->functions[i];
+
+			functions += function->symbol[0] != 0;
+			assert_true((function->symbol[0] != 0) == (function->since != 0));
+			assert_true(function->since < 8 << 16);
+		}
+		assert_true(functions >= 2);
+		for (size_t other = 0; other < n; other++)
+			assert_string_not_equal(vdsotime_arch_at(other)->name, arch->name);
+	}
+	assert_int_equal(n, 15);
+	assert_null(vdsotime_arch_at(n));
+	assert_non_null(vdsotime_arch_native());
+
+	/* no x86-64 of the other byte order, no such machine */
+	struct vdsotime_image none = { .machine = 62, .class_bits = 64, .big_endian = 1 };
+
+	assert_null(vdsotime_arch_of(&none));
+	none.machine = 0xffff;
+	assert_null(vdsotime_arch_of(&none));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +387,9 @@ int main(void)
 		cmocka_unit_test(test_file_and_memory_layout_differ),
 		cmocka_unit_test(test_extent_is_told_from_headers_alone),
 		cmocka_unit_test(test_reasons_have_words),
+		cmocka_unit_test(test_names_beyond_the_tables),
+		cmocka_unit_test(test_the_best_match_is_taken),
+		cmocka_unit_test(test_architectures_are_told_apart),
 	};
 
 	return cmocka_run_group_tests_name("vdso-image", tests, NULL, NULL);

@@ -59,6 +59,18 @@ static void magic(struct elf_image *i)
 {
 	i->bytes[3] = 'f';
 }
+static void magic_0(struct elf_image *i)
+{
+	i->bytes[0] = 0x7e;
+}
+static void magic_1(struct elf_image *i)
+{
+	i->bytes[1] = 'e';
+}
+static void magic_2(struct elf_image *i)
+{
+	i->bytes[2] = 'l';
+}
 static void class_of_neither_kind(struct elf_image *i)
 {
 	i->bytes[4] = 3;
@@ -287,6 +299,9 @@ static void versions_without_number(struct elf_image *i)
 
 static const struct spoil spoils[] = {
 	SPOIL(magic, MAGIC),
+	SPOIL(magic_0, MAGIC),
+	SPOIL(magic_1, MAGIC),
+	SPOIL(magic_2, MAGIC),
 	SPOIL(class_of_neither_kind, CLASS),
 	SPOIL(byte_order_of_neither_kind, BYTE_ORDER),
 	SPOIL(identity_version, VERSION),
@@ -692,17 +707,35 @@ static void test_no_soname_and_no_entry_size(void **state)
 	elf_free(image);
 }
 
+/* The segments behind the first three headers, of a byte each. */
+static void fill_segments(struct elf_image *image)
+{
+	for (size_t i = 3; i < image->program_header_count; i++) {
+		put_phdr(image, i, "p_filesz", 1);
+		put_phdr(image, i, "p_memsz", 1);
+	}
+}
+
+/* Sixteen that hold something; any number that do not. */
 static void test_many_load_segments(void **state)
 {
 	struct elf_image image = build(many_segments);
 	struct vdsotime_image parsed;
+	size_t extent;
 
 	(void)state;
+	fill_segments(&image);
 	assert_int_equal(fixture_parse(&image, &parsed), 0);
 	assert_int_equal(parsed.segment_count, VDSOTIME_SEGMENTS_MAX);
 	assert_found(&image, "__vdso_clock_gettime");
+	assert_int_equal(vdsotime_image_file_bytes(&parsed), image.size_bytes);
+	assert_int_equal(vdsotime_image_extent(image.bytes, image.size_bytes, &extent), 0);
+	assert_int_equal(extent, 8192);
 	elf_free(image);
 	image = build(too_many_segments);
+	assert_int_equal(fixture_parse(&image, &parsed), 0);
+	assert_int_equal(parsed.segment_count, 1);
+	fill_segments(&image);
 	assert_int_equal(fixture_parse(&image, &parsed), -VDSOTIME_REASON_SEGMENTS);
 	elf_free(image);
 }
@@ -718,6 +751,61 @@ static void test_symbols_counted_without_hash(void **state)
 	assert_int_equal(parsed.symbols, image.symbol_count);
 	assert_int_equal(parsed.hash_offset, 0);
 	assert_int_equal(parsed.gnu_hash_offset, 0);
+	elf_free(image);
+}
+
+/* No version table to end them either, or one where they begin themselves. */
+static void test_symbols_counted_beside_odd_tables(void **state)
+{
+	struct elf_image image = build(no_hash_at_all);
+	struct vdsotime_image parsed;
+
+	(void)state;
+	hide_dynamic(&image, DT_VERDEF);
+	assert_int_equal(fixture_parse(&image, &parsed), 0);
+	assert_int_equal(parsed.symbols, image.symbol_count);
+	put_dynamic(&image, DT_VERSYM, image.symbols);
+	assert_int_equal(fixture_parse(&image, &parsed), 0);
+	assert_int_equal(parsed.symbols, image.symbol_count);
+	put_dynamic(&image, DT_SYMTAB, image.strings - 8);
+	assert_int_equal(fixture_parse(&image, &parsed), -VDSOTIME_REASON_SYMBOLS);
+	elf_free(image);
+}
+
+static void test_fewer_versions_than_there_are(void **state)
+{
+	struct elf_image image = build(NULL);
+	struct vdsotime_image parsed;
+
+	(void)state;
+	put_dynamic(&image, DT_VERDEFNUM, 2);
+	assert_int_equal(fixture_parse(&image, &parsed), 0);
+	assert_int_equal(parsed.version_defs, 2);
+	elf_free(image);
+}
+
+/* More note segments than anybody needs: the first sixteen are read. */
+static void test_many_note_segments(void **state)
+{
+	struct elf_spec spec = fixture_spec();
+	struct vdsotime_image parsed;
+
+	(void)state;
+	spec.extra_segments = 17;
+
+	struct elf_image image = elf_build(&spec);
+
+	for (size_t i = 3; i < image.program_header_count; i++)
+		put_phdr(&image, i, "p_type", 4);
+	put_phdr(&image, 2, "p_type", 0x60000000);
+	put_phdr(&image, image.program_header_count - 1, "p_vaddr", image.notes);
+	put_phdr(&image, image.program_header_count - 1, "p_filesz", 24);
+	assert_int_equal(fixture_parse(&image, &parsed), 0);
+	assert_int_equal(parsed.linux_version, 0);
+	put_phdr(&image, image.program_header_count - 2, "p_vaddr", image.notes);
+	put_phdr(&image, image.program_header_count - 2, "p_filesz", 24);
+	assert_int_equal(fixture_parse(&image, &parsed), 0);
+	assert_int_equal(parsed.linux_version, 0x060c00);
 	elf_free(image);
 }
 
@@ -859,6 +947,15 @@ static void spoil_notes(unsigned kind, struct elf_image *image)
 	case 5: /* too short for a version */
 		elf_put(image, image->notes + 4, 4, 2);
 		break;
+	case 6: /* longer than the image */
+		put_phdr(image, 2, "p_filesz", FAR_AWAY);
+		break;
+	case 7: /* another name than "GNU", of that length and type */
+		memcpy(image->bytes + image->notes + 24 + 12, "Lin", 4);
+		break;
+	case 8: /* a "GNU" note of another type */
+		elf_put(image, image->notes + 24 + 8, 4, 1);
+		break;
 	default: /* ends within its last padding */
 		put_phdr(image, 2, "p_filesz", 24 + 12 + 4 + 18);
 		elf_put(image, image->notes + 24 + 4, 4, 18);
@@ -869,17 +966,20 @@ static void spoil_notes(unsigned kind, struct elf_image *image)
 /* Notes are for people: bad ones are passed over. */
 static void test_bad_notes_refuse_nothing(void **state)
 {
+	static const struct {
+		uint32_t linux_version, build_id_bytes;
+	} expected[] = { { 0, 0 }, { 0, 0 }, { 0, 20 }, { 0, 20 }, { 0, 0 }, { 0, 20 }, { 0, 0 },
+		{ 0x060c00, 0 }, { 0x060c00, 0 }, { 0x060c00, 18 } };
+
 	(void)state;
-	for (unsigned kind = 0; kind < 7; kind++) {
+	for (unsigned kind = 0; kind < 10; kind++) {
 		struct elf_image image = build(NULL);
 		struct vdsotime_image parsed;
 
 		spoil_notes(kind, &image);
 		assert_int_equal(fixture_parse(&image, &parsed), 0);
-		assert_int_equal(parsed.linux_version, kind < 6 ? 0 : 0x060c00);
-		assert_int_equal(parsed.build_id_bytes, kind < 2 || kind == 4 ? 0
-							: kind < 6            ? 20
-									      : 18);
+		assert_int_equal(parsed.linux_version, expected[kind].linux_version);
+		assert_int_equal(parsed.build_id_bytes, expected[kind].build_id_bytes);
 		elf_free(image);
 	}
 }
@@ -929,7 +1029,10 @@ int main(void)
 		cmocka_unit_test(test_no_soname_and_no_entry_size),
 		cmocka_unit_test(test_many_load_segments),
 		cmocka_unit_test(test_symbols_counted_without_hash),
+		cmocka_unit_test(test_symbols_counted_beside_odd_tables),
 		cmocka_unit_test(test_symbols_after_strings_without_hash),
+		cmocka_unit_test(test_fewer_versions_than_there_are),
+		cmocka_unit_test(test_many_note_segments),
 		cmocka_unit_test(test_symbol_name_outside_the_strings),
 		cmocka_unit_test(test_arm_blanked_name),
 		cmocka_unit_test(test_thumb_bit_is_kept),

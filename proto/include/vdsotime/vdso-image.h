@@ -121,8 +121,7 @@ struct vdsotime_image {
 	uint32_t build_id_offset; /* of the id itself */
 	uint32_t build_id_bytes;
 	uint32_t segment_count;
-	struct vdsotime_segment
-		segments[VDSOTIME_SEGMENTS_MAX]; /* the PT_LOADs, in the image's order */
+	struct vdsotime_segment segments[VDSOTIME_SEGMENTS_MAX]; /* PT_LOADs with bytes, in order */
 };
 
 /*
