@@ -76,8 +76,13 @@ static uint64_t cost_ticks(const struct vdsotime *t, int order)
  */
 static enum vdsotime_nopage choose_order(struct vdsotime *t)
 {
+	if (!vdsotime_counter_can(VDSOTIME_COUNTER_FENCE))
+		return VDSOTIME_NOPAGE_COUNTER;
+
 	uint64_t fence = cost_ticks(t, VDSOTIME_COUNTER_FENCE);
-	uint64_t rdtscp = cost_ticks(t, VDSOTIME_COUNTER_RDTSCP);
+	uint64_t rdtscp = vdsotime_counter_can(VDSOTIME_COUNTER_RDTSCP)
+				  ? cost_ticks(t, VDSOTIME_COUNTER_RDTSCP)
+				  : UINT64_MAX;
 	uint64_t best = rdtscp < fence ? rdtscp : fence;
 
 	t->order = rdtscp < fence ? VDSOTIME_COUNTER_RDTSCP : VDSOTIME_COUNTER_FENCE;

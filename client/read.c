@@ -32,19 +32,23 @@ int handle_read_vdso(const struct vdsotime *t, clockid_t id, int64_t *ret_ns)
 }
 
 /*
- * The latest time of a clock that a reader of this page can have got from its newest line, and how far
- * that may have been ahead of the kernel.  1, or 0 when there is none to tell.
+ * The latest time of a clock that a reader of this page can have got from its newest line, which is over,
+ * and how far that may have been ahead of the kernel.  1, or 0 when there is none to tell.
  */
 static int page_floor(
 	const struct vdsotime *t, clockid_t id, int64_t *ret_ns, uint64_t *ret_tracking_ns)
 {
 	struct vdsotime_line line;
-	uint64_t window, mult, elapsed;
+	uint64_t window, ticks, mult, elapsed;
 	int64_t base;
 
-	if (!handle_serves(t, id) || !vdsotime_page_line(t->page, &line))
+	if (!vdsotime_page_line(t->page, &line))
 		return 0;
 	window = UINT64_C(1) << (line.meta & VDSOTIME_META_WINDOW_MASK);
+	ticks = vdsotime_counter_read(VDSOTIME_COUNTER_RELAXED) - line.word[VDSOTIME_WORD_COUNTER];
+	/* a counter that is behind the line says nothing of its end */
+	if ((int64_t)ticks < 0 || ticks < window)
+		return 0;
 	base = vdsotime_line_base(&line, id, line.meta, &mult);
 	elapsed = window * mult >> 32;
 	*ret_ns = (int64_t)((uint64_t)base + elapsed);
@@ -53,17 +57,28 @@ static int page_floor(
 	return 1;
 }
 
+/*
+ * The vDSO's answer, unless the page has come alive meanwhile: the next read would take that, and it may
+ * be behind the kernel within its bound.
+ */
 COLD static int fallback_ns(const struct vdsotime *t, clockid_t id, int64_t *ret_ns)
 {
+	enum vdsotime_page_result result;
 	uint64_t tracking_ns;
 	int64_t now, floor;
 	int r = handle_read_vdso(t, id, &now);
 
 	if (r < 0)
 		return r;
-	if (page_floor(t, id, &floor, &tracking_ns) && now < floor &&
-		(uint64_t)floor - (uint64_t)now <= tracking_ns)
-		now = floor;
+	if (handle_serves(t, id)) {
+		result = vdsotime_page_read_ns(
+			t->page, id, (enum vdsotime_counter_order)t->order, ret_ns);
+		if (result == VDSOTIME_PAGE_READ)
+			return 0;
+		if (result == VDSOTIME_PAGE_STALE && page_floor(t, id, &floor, &tracking_ns) &&
+			now < floor && (uint64_t)floor - (uint64_t)now <= tracking_ns)
+			now = floor;
+	}
 	*ret_ns = now;
 	return 0;
 }
@@ -145,26 +160,33 @@ int vdsotime_gettime_ns_after(const struct vdsotime *t, clockid_t id, int64_t pr
 	return 0;
 }
 
-/* Five calls in turn: their spread is the bound. */
+/*
+ * Five calls in turn: their spread is the bound.  In another time namespace some of them come from the
+ * page, as they do when read alone.
+ */
 COLD static int fallback_snapshot(const struct vdsotime *t, struct vdsotime_snapshot *ret)
 {
+	enum vdsotime_counter_order order = (enum vdsotime_counter_order)t->order;
 	struct vdsotime_snapshot s = { .quality = VDSOTIME_QUALITY_NONE };
+	struct vdsotime_instant i;
 	int64_t end = 0;
-	int r = fallback_ns(t, CLOCK_MONOTONIC, &s.monotonic_ns);
+	int r = read_ns(t, CLOCK_MONOTONIC, order, &s.monotonic_ns);
 
 	if (r == 0)
-		r = fallback_ns(t, CLOCK_REALTIME, &s.realtime_ns);
+		r = read_ns(t, CLOCK_REALTIME, order, &s.realtime_ns);
 	if (r == 0)
-		r = fallback_ns(t, CLOCK_MONOTONIC_RAW, &s.monotonic_raw_ns);
+		r = read_ns(t, CLOCK_MONOTONIC_RAW, order, &s.monotonic_raw_ns);
 	if (r == 0)
-		r = fallback_ns(t, CLOCK_BOOTTIME, &s.boottime_ns);
+		r = read_ns(t, CLOCK_BOOTTIME, order, &s.boottime_ns);
 	if (r == 0)
-		r = fallback_ns(t, CLOCK_TAI, &s.tai_ns);
+		r = read_ns(t, CLOCK_TAI, order, &s.tai_ns);
 	if (r == 0)
-		r = fallback_ns(t, CLOCK_MONOTONIC, &end);
+		r = read_ns(t, CLOCK_MONOTONIC, order, &end);
 	if (r < 0)
 		return r;
 	s.tracking_ns = (uint64_t)(end - s.monotonic_ns);
+	if (t->clocks && vdsotime_page_read_instant(t->page, order, &i) == VDSOTIME_PAGE_READ)
+		s.tracking_ns += i.tracking_ns;
 	s.path = t->vdso.address[VDSOTIME_CLOCK_GETTIME] ? VDSOTIME_PATH_VDSO
 							 : VDSOTIME_PATH_SYSCALL;
 	*ret = s;

@@ -74,7 +74,7 @@ static int counter_info(void *ctx, struct os_counter *ret)
 {
 	(void)ctx;
 	*ret = (struct os_counter){ .kind = VDSOTIME_COUNTER_NONE };
-	if (VDSOTIME_COUNTER_HERE != VDSOTIME_COUNTER_NONE && counter_readable()) {
+	if (vdsotime_counter_can(VDSOTIME_COUNTER_FENCE) && counter_readable()) {
 		ret->kind = VDSOTIME_COUNTER_HERE;
 		ret->frequency_hz = counter_frequency_hz();
 	}

@@ -91,9 +91,10 @@ static const char *path_counter(const struct subject_world *world, const char **
 
 static const char *path_rdtscp(const struct subject_world *world, const char **ret_reason)
 {
-	if (VDSOTIME_COUNTER_HERE == VDSOTIME_COUNTER_TSC)
+	if (VDSOTIME_COUNTER_HERE == VDSOTIME_COUNTER_TSC &&
+		vdsotime_counter_can(VDSOTIME_COUNTER_RDTSCP))
 		return path_counter(world, ret_reason);
-	*ret_reason = "x86 alone has rdtscp";
+	*ret_reason = "this CPU has no rdtscp";
 	return NULL;
 }
 

@@ -18,6 +18,7 @@
 
 #include <vdsotime/client.h>
 
+#include "client/handle.h"
 #include "tests/fixtures/fake-daemon.h"
 #include "tests/fixtures/live-page.h"
 
@@ -204,6 +205,75 @@ static void test_time_does_not_go_back_when_the_page_ends(void **state)
 	assert_true(now <= kernel_ns(CLOCK_MONOTONIC));
 }
 
+/* The vDSO of the handle, during which its daemon comes back, behind the kernel but within its bound. */
+static int vdso_while_the_page_comes_back(int32_t id, struct vdsotime_timespec *ret)
+{
+	struct timespec ts;
+	int r = clock_gettime(id, &ts);
+
+	ret->sec = ts.tv_sec;
+	ret->nsec = ts.tv_nsec;
+	live_page_aim(&page, WINDOW_LOG2, TRACKING_NS);
+	page.line.word[VDSOTIME_WORD_MONOTONIC] -= TRACKING_NS / 2;
+	live_page_publish(&page);
+	return r;
+}
+
+static void test_time_does_not_go_back_when_the_page_comes_back_within_a_read(void **state)
+{
+	struct vdsotime_vdso spoiled;
+	int64_t first = 0, second = 0;
+
+	(void)state;
+	expire();
+	spoiled = t->vdso;
+	vdsotime_vdso_set(
+		&spoiled, VDSOTIME_CLOCK_GETTIME, (uintptr_t)vdso_while_the_page_comes_back);
+	t->vdso = spoiled;
+	assert_int_equal(vdsotime_gettime_ns(t, CLOCK_MONOTONIC, &first), 0);
+	assert_int_equal(vdsotime_gettime_ns(t, CLOCK_MONOTONIC, &second), 0);
+	assert_int_equal(path(), VDSOTIME_PATH_PAGE);
+	assert_true(second >= first);
+}
+
+/* REALTIME alone and REALTIME in a snapshot are of one time line, wherever the others come from. */
+static void test_a_snapshot_in_another_time_namespace_agrees_with_single_reads(void **state)
+{
+	struct vdsotime_snapshot s = { 0 };
+	int64_t before = 0, after = 0;
+
+	(void)state;
+	page.page->header.time_namespace_inode++;
+	live_page_aim(&page, WINDOW_LOG2, TRACKING_NS);
+	/* ahead, and within the bound: it must show in both */
+	page.line.word[VDSOTIME_WORD_REALTIME] += TRACKING_NS / 2;
+	live_page_publish(&page);
+	t = vdsotime_detach(t);
+	assert_int_equal(vdsotime_attach(&t, daemon_.dir, 0), 0);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(vdsotime_gettime_ns(t, CLOCK_REALTIME, &before), 0);
+		assert_int_equal(vdsotime_snapshot(t, &s), 0);
+		assert_int_equal(vdsotime_gettime_ns(t, CLOCK_REALTIME, &after), 0);
+		assert_in_range(s.realtime_ns, before, after);
+	}
+	assert_int_equal(s.path, VDSOTIME_PATH_VDSO);
+	assert_true(s.tracking_ns >= TRACKING_NS);
+}
+
+/* A page whose window still runs is not over because both its lines were being written. */
+static void test_a_busy_page_does_not_lift_the_vdso(void **state)
+{
+	int64_t ns = 0;
+
+	(void)state;
+	live_page_aim(&page, 20, UINT64_C(1000000000));
+	live_page_publish(&page);
+	page.page->line[0].seq |= 1;
+	page.page->line[1].seq |= 1;
+	assert_int_equal(vdsotime_gettime_ns(t, CLOCK_MONOTONIC, &ns), 0);
+	assert_true(ns <= kernel_ns(CLOCK_MONOTONIC));
+}
+
 /* Farther than its bound the page cannot have been: then it is the clock that was set. */
 static void test_a_clock_set_back_after_the_page_ended_is_believed(void **state)
 {
@@ -363,6 +433,9 @@ int main(void)
 		TEST(test_a_snapshot_holds_five_clocks_of_one_instant),
 		TEST(test_past_its_window_the_vdso_answers),
 		TEST(test_time_does_not_go_back_when_the_page_ends),
+		TEST(test_time_does_not_go_back_when_the_page_comes_back_within_a_read),
+		TEST(test_a_snapshot_in_another_time_namespace_agrees_with_single_reads),
+		TEST(test_a_busy_page_does_not_lift_the_vdso),
 		TEST(test_a_clock_set_back_after_the_page_ended_is_believed),
 		TEST(test_an_interval_is_given_for_claims_only),
 		TEST(test_waiting_until_a_time_is_over),

@@ -35,7 +35,24 @@ enum vdsotime_counter_order {
 
 #if defined(__x86_64__) || defined(__i386__)
 
+#include <cpuid.h>
+
 #define VDSOTIME_COUNTER_HERE VDSOTIME_COUNTER_TSC
+
+/*
+ * Does this CPU have the instructions of that order?  Where it has not they are fatal.  RDTSCP is CPUID
+ * 80000001h EDX bit 27, lfence is of SSE2, 1 EDX bit 26, rdtsc itself 1 EDX bit 4.
+ */
+static inline int vdsotime_counter_can(enum vdsotime_counter_order order)
+{
+	unsigned int a, b, c, d;
+
+	if (order == VDSOTIME_COUNTER_RDTSCP)
+		return __get_cpuid(0x80000001, &a, &b, &c, &d) && (d & 1u << 27);
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(d & 1u << 4))
+		return 0;
+	return order == VDSOTIME_COUNTER_RELAXED || (d & 1u << 26);
+}
 
 static inline uint64_t vdsotime_counter_read_relaxed(void)
 {
@@ -79,7 +96,11 @@ static inline uint64_t vdsotime_counter_read_fence(void)
 {
 	uint64_t value;
 
-	/* Arm ARM D12.2: reads of the counter may be taken early unless an isb precedes them. */
+	/*
+	 * Arm ARM D12.2: the counter may be read early unless an isb precedes, and that waits for a load
+	 * only behind a branch that depends on it.  Readers of the page have one, on the sequence, as
+	 * the kernel's vDSO does.
+	 */
 	__asm__ __volatile__("isb\n\tmrs %0, cntvct_el0" : "=r"(value) : : "memory");
 	return value;
 }
@@ -127,6 +148,12 @@ static inline uint64_t vdsotime_counter_read_fence(void)
 static inline uint64_t vdsotime_counter_read_rdtscp(void)
 {
 	return vdsotime_counter_read_fence();
+}
+
+static inline int vdsotime_counter_can(enum vdsotime_counter_order order)
+{
+	(void)order;
+	return VDSOTIME_COUNTER_HERE != VDSOTIME_COUNTER_NONE;
 }
 
 #endif

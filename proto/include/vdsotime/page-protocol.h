@@ -47,6 +47,9 @@ struct vdsotime_line {
 	uint64_t extra[VDSOTIME_LINE_EXTRA_WORDS];
 } __attribute__((aligned(64)));
 
+/* The hot path, in each of its callers: out of line, its results would go through memory. */
+#define VDSOTIME_INLINE static inline __attribute__((always_inline))
+
 #ifndef VDSOTIME_SEQ_LOAD
 
 /* A half of a word, loaded or stored alone where a machine has no 64-bit access: S4 finds the tear. */
@@ -98,13 +101,13 @@ static inline void vdsotime_halves_store(uint64_t *word, uint64_t value)
 #endif
 
 /* S1.  The sequence that vdsotime_line_done() is to be asked about; odd: do not begin. */
-static inline uint32_t vdsotime_line_begin(const struct vdsotime_line *line)
+VDSOTIME_INLINE uint32_t vdsotime_line_begin(const struct vdsotime_line *line)
 {
 	return VDSOTIME_SEQ_LOAD(&line->seq);
 }
 
 /* S3, S4.  Whether all that was loaded since vdsotime_line_begin() gave seq is of one publication. */
-static inline int vdsotime_line_done(const struct vdsotime_line *line, uint32_t seq)
+VDSOTIME_INLINE int vdsotime_line_done(const struct vdsotime_line *line, uint32_t seq)
 {
 	VDSOTIME_READ_FENCE();
 	return VDSOTIME_SEQ_RELOAD(&line->seq) == seq && !(seq & 1);
@@ -114,7 +117,8 @@ static inline int vdsotime_line_done(const struct vdsotime_line *line, uint32_t 
  * S2, the whole line but its sequence.  Written out, since a loop would make the compiler keep the copy in
  * memory, and each use of it wait for the stores.
  */
-static inline void vdsotime_line_copy(const struct vdsotime_line *line, struct vdsotime_line *copy)
+VDSOTIME_INLINE void vdsotime_line_copy(
+	const struct vdsotime_line *line, struct vdsotime_line *copy)
 {
 	copy->meta = VDSOTIME_META_LOAD(&line->meta);
 	copy->word[0] = VDSOTIME_WORD_LOAD(&line->word[0]);

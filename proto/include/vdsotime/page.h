@@ -153,7 +153,7 @@ struct vdsotime_point {
  * The base of a clock and the rate that goes with it.  clock is one of enum vdsotime_page_clock; any other
  * reads as TAI does, so ask VDSOTIME_PAGE_CLOCKS first.
  */
-static inline int64_t vdsotime_line_base(
+VDSOTIME_INLINE int64_t vdsotime_line_base(
 	const struct vdsotime_line *line, int32_t clock, uint32_t meta, uint64_t *ret_mult)
 {
 	uint64_t base;
@@ -177,12 +177,16 @@ static inline int64_t vdsotime_line_base(
 
 /*
  * One try on one line.  The counter is read first, right behind the sequence: all that follows does not
- * depend on it until the last addition, so the CPU does it while the slow counter read is under way.
+ * depend on it until the last addition, so the CPU does it while the slow counter read is under way.  The
+ * branch before it is what an ordered read on aarch64 rests on: see <vdsotime/counter.h>.
  */
-static inline enum vdsotime_page_result vdsotime_line_read(const struct vdsotime_line *line,
+VDSOTIME_INLINE enum vdsotime_page_result vdsotime_line_read(const struct vdsotime_line *line,
 	int32_t clock, enum vdsotime_counter_order order, struct vdsotime_point *ret)
 {
 	uint32_t seq = vdsotime_line_begin(line);
+
+	if (seq & 1)
+		return VDSOTIME_PAGE_BUSY;
 	uint64_t now = vdsotime_counter_read(order);
 	uint32_t meta = VDSOTIME_META_LOAD(&line->meta);
 	uint64_t ticks = now - VDSOTIME_WORD_LOAD(&line->word[VDSOTIME_WORD_COUNTER]);
@@ -200,7 +204,7 @@ static inline enum vdsotime_page_result vdsotime_line_read(const struct vdsotime
 }
 
 /* A clock of the page, now.  *ret is written only with VDSOTIME_PAGE_READ, as in all that follow. */
-static inline enum vdsotime_page_result vdsotime_page_read(const struct vdsotime_page *page,
+VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read(const struct vdsotime_page *page,
 	int32_t clock, enum vdsotime_counter_order order, struct vdsotime_point *ret)
 {
 	enum vdsotime_page_result result = VDSOTIME_PAGE_BUSY;
@@ -212,7 +216,7 @@ static inline enum vdsotime_page_result vdsotime_page_read(const struct vdsotime
 }
 
 /* The same as ns. */
-static inline enum vdsotime_page_result vdsotime_page_read_ns(const struct vdsotime_page *page,
+VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_ns(const struct vdsotime_page *page,
 	int32_t clock, enum vdsotime_counter_order order, int64_t *ret_ns)
 {
 	struct vdsotime_point point;
@@ -224,7 +228,7 @@ static inline enum vdsotime_page_result vdsotime_page_read_ns(const struct vdsot
 }
 
 /* n / 10^9, without the 64-bit division that 32-bit machines would take from a library. */
-static inline uint64_t vdsotime_seconds(uint64_t n)
+VDSOTIME_INLINE uint64_t vdsotime_seconds(uint64_t n)
 {
 #if UINTPTR_MAX > 0xffffffffu
 	return n / 1000000000;
@@ -246,7 +250,7 @@ static inline uint64_t vdsotime_seconds(uint64_t n)
  * The same as seconds and nanoseconds.  The base is divided, not the sum: that is done by the time the
  * counter has been read.
  */
-static inline enum vdsotime_page_result vdsotime_page_read_sec(const struct vdsotime_page *page,
+VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_sec(const struct vdsotime_page *page,
 	int32_t clock, enum vdsotime_counter_order order, int64_t *ret_sec, uint32_t *ret_nsec)
 {
 	struct vdsotime_point point;
@@ -285,13 +289,13 @@ struct vdsotime_instant {
 };
 
 /* A bound, aged. */
-static inline uint64_t vdsotime_bound(uint64_t bound_ns, uint64_t growth, uint64_t age_ns)
+VDSOTIME_INLINE uint64_t vdsotime_bound(uint64_t bound_ns, uint64_t growth, uint64_t age_ns)
 {
 	return bound_ns + (age_ns * (uint32_t)growth >> 32) + 1;
 }
 
 /* What a line says of the instant at which the counter was now. */
-static inline void vdsotime_line_instant(
+VDSOTIME_INLINE void vdsotime_line_instant(
 	const struct vdsotime_line *line, uint64_t now, struct vdsotime_instant *ret)
 {
 	uint64_t ticks = now - line->word[VDSOTIME_WORD_COUNTER];
@@ -321,8 +325,9 @@ static inline void vdsotime_line_instant(
 }
 
 /* Every clock of one instant, and what else the page knows, now. */
-static inline enum vdsotime_page_result vdsotime_page_read_instant(const struct vdsotime_page *page,
-	enum vdsotime_counter_order order, struct vdsotime_instant *ret)
+VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_instant(
+	const struct vdsotime_page *page, enum vdsotime_counter_order order,
+	struct vdsotime_instant *ret)
 {
 	unsigned int i;
 
@@ -332,6 +337,8 @@ static inline enum vdsotime_page_result vdsotime_page_read_instant(const struct 
 		uint64_t now;
 
 		copy.seq = vdsotime_line_begin(line);
+		if (copy.seq & 1)
+			continue;
 		now = vdsotime_counter_read(order);
 		vdsotime_line_copy(line, &copy);
 		if (!vdsotime_line_done(line, copy.seq))
@@ -354,14 +361,18 @@ struct vdsotime_bounded {
 	uint64_t flags;
 };
 
-static inline enum vdsotime_page_result vdsotime_page_read_bounded(const struct vdsotime_page *page,
-	enum vdsotime_counter_order order, struct vdsotime_bounded *ret)
+VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_bounded(
+	const struct vdsotime_page *page, enum vdsotime_counter_order order,
+	struct vdsotime_bounded *ret)
 {
 	unsigned int i;
 
 	for (i = 0; i < VDSOTIME_PAGE_TRIES; i++) {
 		const struct vdsotime_line *line = &page->line[i & 1];
 		uint32_t seq = vdsotime_line_begin(line);
+
+		if (seq & 1)
+			continue;
 		uint64_t now = vdsotime_counter_read(order);
 		uint32_t meta = VDSOTIME_META_LOAD(&line->meta);
 		uint64_t ticks = now - VDSOTIME_WORD_LOAD(&line->word[VDSOTIME_WORD_COUNTER]);
