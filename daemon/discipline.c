@@ -174,7 +174,7 @@ double discipline_page_error_ns(const struct vdsotime_line *line, const struct s
 	return fixed_above(page, (struct fixed){ p->ns, UINT32_C(1) << 31 });
 }
 
-/* A new straight line: through value at ticks, at mult. */
+/* A new straight line: through value at ticks, at mult (ns per tick, 32 fraction bits). */
 struct aim {
 	uint64_t ticks;
 	struct fixed value;
@@ -223,24 +223,28 @@ static struct fixed fresh_start(const struct discipline *d, const struct model *
 	return above > 0 && above <= (double)tracking ? end : start;
 }
 
-/*
- * From where readers are at present to where the model will be at the target; see the head of
- * discipline.h for now and until.
- */
+/* From value at ticks to where the model will be at the target. */
+static struct aim aim_from(
+	const struct model *m, uint64_t ticks, struct fixed value, const struct discipline_order *o)
+{
+	double ahead_ticks = (double)(o->target_ticks - ticks);
+	double slope = fixed_above(model_at(m, o->target_ticks), value) / ahead_ticks;
+
+	slope = fmin(fmax(slope, m->slope * SLOPE_LEAST), m->slope * SLOPE_MOST);
+	return (struct aim){ ticks, value, (uint64_t)llround(slope * MULT_ONE) };
+}
+
+/* From where readers are at present; see the head of discipline.h for now and until. */
 static struct aim aim_at(const struct discipline *d, const struct model *m, const struct track *t,
 	const struct discipline_order *o)
 {
-	struct fixed start = o->old ? line_at(o->old, t, o->now_ticks) : fresh_start(d, m, t, o);
-	double ahead_ticks = (double)(o->target_ticks - o->now_ticks);
-	double slope = fixed_above(model_at(m, o->target_ticks), start) / ahead_ticks;
-	struct aim aim = { .ticks = o->now_ticks, .value = start };
+	struct aim aim;
 
-	slope = fmin(fmax(slope, m->slope * SLOPE_LEAST), m->slope * SLOPE_MOST);
-	aim.mult = (uint64_t)llround(slope * MULT_ONE);
-	if (o->old && aim.mult < o->old->word[t->mult]) {
-		aim.ticks = o->until_ticks;
-		aim.value = line_at(o->old, t, o->until_ticks);
-	}
+	if (!o->old)
+		return aim_from(m, o->now_ticks, fresh_start(d, m, t, o), o);
+	aim = aim_from(m, o->now_ticks, line_at(o->old, t, o->now_ticks), o);
+	if (aim.mult < o->old->word[t->mult])
+		aim = aim_from(m, o->until_ticks, line_at(o->old, t, o->until_ticks), o);
 	return aim;
 }
 

@@ -20,6 +20,14 @@ void news_add(struct news *n, enum event_kind kind, int64_t amount)
 	n->count++;
 }
 
+static bool news_has(const struct news *n, enum event_kind kind)
+{
+	for (unsigned int i = 0; i < n->count; i++)
+		if (n->item[i].kind == kind)
+			return true;
+	return false;
+}
+
 void keeper_read_clocksource(struct keeper *k, struct news *n)
 {
 	char current[sizeof(k->clocksource)] = "", available[sizeof(k->clocksources)] = "";
@@ -131,7 +139,7 @@ int keeper_look(struct keeper *k, struct news *n)
 		compare_offsets(k, &s, n);
 	if (k->counter.usable)
 		follow_counter(k, &s, n);
-	sync_look(&k->sync, &s.timex, s.timex_error, s.monotonic.ns);
+	sync_look(&k->sync, &s.timex, s.timex_error, s.monotonic.ns + s.boottime_offset_ns);
 	if (k->has_sample && k->sync.state != before)
 		news_add(n, EVENT_SYNC_CHANGED, 0);
 	if (k->disturbed)
@@ -173,15 +181,17 @@ int keeper_compare_restored(struct keeper *k)
 	const struct vdsotime_line *line = &k->writer.line;
 	int64_t realtime = (int64_t)line->word[VDSOTIME_WORD_REALTIME];
 	int64_t boottime = (int64_t)line->word[VDSOTIME_WORD_BOOTTIME];
-	struct news ignored = { 0 };
+	struct news news = { 0 };
+	bool before = k->disturbed;
 	int r;
 
 	/* offsets that brackets cannot tell from the earlier life's are those */
 	sampler_assume(&k->sampler, realtime, boottime);
-	r = keeper_look(k, &ignored);
+	r = keeper_look(k, &news);
 	if (r < 0)
 		return r;
-	k->disturbed = realtime != k->sample.realtime_offset_ns ||
+	k->disturbed = before || news_has(&news, EVENT_CLOCKSOURCE_CHANGED) ||
+		       realtime != k->sample.realtime_offset_ns ||
 		       boottime != k->sample.boottime_offset_ns ||
 		       (int32_t)line->meta >> VDSOTIME_META_TAI_SHIFT != k->sample.tai_offset_s ||
 		       (line_is_on(line) && k->counter.usable && discipline_ready(&k->discipline) &&

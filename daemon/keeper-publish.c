@@ -37,8 +37,9 @@ uint64_t keeper_period_ns(const struct keeper *k)
 /* The words of a line that are not the discipline's. */
 static void fill_line(const struct keeper *k, struct vdsotime_line *line, uint64_t epoch)
 {
-	int64_t monotonic_ns = (int64_t)line->word[VDSOTIME_WORD_MONOTONIC];
-	uint64_t error = sync_error_ns(&k->sync, monotonic_ns, k->options.max_drift_ppb);
+	int64_t boottime_ns =
+		(int64_t)line->word[VDSOTIME_WORD_MONOTONIC] + k->sample.boottime_offset_ns;
+	uint64_t error = sync_error_ns(&k->sync, boottime_ns, k->options.max_drift_ppb);
 
 	line->meta |= (uint32_t)k->sample.tai_offset_s << VDSOTIME_META_TAI_SHIFT;
 	line->word[VDSOTIME_WORD_REALTIME] = (uint64_t)k->sample.realtime_offset_ns;
@@ -102,13 +103,18 @@ static void make_line(const struct keeper *k, const struct vdsotime_line *old,
 	*ret_order = order;
 }
 
-/* May a reader have got a later time from the old line than the new one gives at now? */
+/* May a reader have got a later time than the new line gives at now, when it should have been out? */
 static bool goes_back(
-	const struct vdsotime_line *old, const struct vdsotime_line *line, uint64_t now)
+	const struct discipline_order *o, const struct vdsotime_line *line, uint64_t now)
 {
 	struct vdsotime_instant before, after;
 
-	vdsotime_line_instant(old, now, &before);
+	if ((int64_t)(now - o->until_ticks) <= 0)
+		return false;
+	/* with no line in force, or no more, from the kernel itself */
+	if (!o->old || !line_covers(o->old, now))
+		return true;
+	vdsotime_line_instant(o->old, now, &before);
 	vdsotime_line_instant(line, now, &after);
 	return after.monotonic_ns < before.monotonic_ns ||
 	       after.monotonic_raw_ns < before.monotonic_raw_ns;
@@ -116,8 +122,8 @@ static bool goes_back(
 
 /*
  * A line that readers may use.  Before, it is asked whether making it was so slow that publishing it would
- * be late; afterwards, whether the publication was over when the line said it would be.  If not, and the
- * new line is the flatter one, a reader may have seen time go back, and the epoch tells.
+ * be late; afterwards, whether the publication was over when the line said it would be.  If not, a reader
+ * may have seen time go back, and the epoch tells.
  */
 static void publish_on(struct keeper *k, struct news *n)
 {
@@ -134,7 +140,7 @@ static void publish_on(struct keeper *k, struct news *n)
 	}
 	writer_publish(&k->writer, &line);
 	now = keeper_counter_now(k);
-	if (order.old && (int64_t)(now - order.until_ticks) > 0 && goes_back(&old, &line, now)) {
+	if (goes_back(&order, &line, now)) {
 		line.extra[VDSOTIME_EXTRA_EPOCH]++;
 		writer_publish(&k->writer, &line);
 		k->late_publications++;

@@ -36,10 +36,10 @@ static uint32_t leap_of(const struct os_timex *t)
  * A drop of the number is a claim, and so is a rise that the kernel cannot have made, and the first that is
  * seen, whatever has been added to it.
  */
-static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t monotonic_ns)
+static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t boottime_ns)
 {
 	/* one for the second begun, one since a step lets a second end early */
-	int64_t seconds = (monotonic_ns - s->last_look_ns) / NSEC_PER_SEC + 2;
+	int64_t seconds = (boottime_ns - s->last_look_ns) / NSEC_PER_SEC + 2;
 	int64_t grown_us = seconds * KERNEL_GROWTH_US;
 
 	if (s->has_look && t->maxerror_us >= s->last_maxerror_us &&
@@ -49,10 +49,10 @@ static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t mon
 			   (!s->has_look || t->maxerror_us <= grown_us);
 	s->has_claim = !s->claim_is_zero;
 	s->claim_ns = (uint64_t)t->maxerror_us * NSEC_PER_USEC;
-	s->claimed_at_ns = s->has_look ? s->last_look_ns : monotonic_ns;
+	s->claimed_at_ns = s->has_look ? s->last_look_ns : boottime_ns;
 }
 
-void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t monotonic_ns)
+void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t boottime_ns)
 {
 	if (error) {
 		sync_init(s);
@@ -66,24 +66,23 @@ void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t 
 		return;
 	}
 	s->leap = leap_of(timex);
-	look_for_claim(s, timex, monotonic_ns);
+	look_for_claim(s, timex, boottime_ns);
 	s->has_look = true;
 	s->last_maxerror_us = timex->maxerror_us;
-	s->last_look_ns = monotonic_ns;
+	s->last_look_ns = boottime_ns;
 	s->state = s->has_claim ? KEEPER_SYNC_CLAIMED : KEEPER_SYNC_UNQUANTIFIED;
 }
 
-uint64_t sync_error_ns(const struct sync *s, int64_t monotonic_ns, uint64_t drift_ppb)
+uint64_t sync_error_ns(const struct sync *s, int64_t boottime_ns, uint64_t drift_ppb)
 {
-	uint64_t age_us;
+	uint64_t age_ns;
 
 	if (s->state != KEEPER_SYNC_CLAIMED || !s->has_claim)
 		return SYNC_NO_BOUND;
-	age_us = monotonic_ns > s->claimed_at_ns
-			 ? (uint64_t)(monotonic_ns - s->claimed_at_ns) / NSEC_PER_USEC + 1
-			 : 1;
-	/* in microseconds, so that years of age at any drift stay within 64 bits */
-	return s->claim_ns + age_us * drift_ppb / 1000000 + 1;
+	age_ns = boottime_ns > s->claimed_at_ns ? (uint64_t)(boottime_ns - s->claimed_at_ns) : 0;
+	/* seconds and the rest apart, so that centuries at any drift stay within 64 bits */
+	return s->claim_ns + age_ns / NSEC_PER_SEC * drift_ppb +
+	       age_ns % NSEC_PER_SEC * drift_ppb / NSEC_PER_SEC + 1;
 }
 
 int64_t sync_until_leap_ns(const struct sync *s, int64_t realtime_ns)

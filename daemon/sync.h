@@ -33,23 +33,23 @@ struct sync {
 	bool claim_is_zero; /* what was written was 0 */
 	bool has_look;
 	int64_t last_maxerror_us; /* of the last look */
-	int64_t last_look_ns; /* MONOTONIC */
+	int64_t last_look_ns; /* BOOTTIME */
 	uint64_t claim_ns; /* at claimed_at_ns */
-	int64_t claimed_at_ns; /* MONOTONIC, no later than it was made */
+	int64_t claimed_at_ns; /* BOOTTIME, no later than it was made */
 	uint32_t leap; /* enum vdsotime_leap: what may be told */
 	uint32_t due; /* enum vdsotime_leap: what the kernel will do, synchronised or not */
 };
 
 void sync_init(struct sync *s);
 
-/* Take a look at what adjtimex said at monotonic_ns; error: 0, or why it said nothing. */
-void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t monotonic_ns);
+/* Take a look at what adjtimex said at boottime_ns; error: 0, or why it said nothing. */
+void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t boottime_ns);
 
 /* REALTIME was set: no earlier claim holds, and only a new one will do. */
 void sync_forget(struct sync *s);
 
-/* The bound at monotonic_ns with the claim grown at drift_ppb, or SYNC_NO_BOUND. */
-uint64_t sync_error_ns(const struct sync *s, int64_t monotonic_ns, uint64_t drift_ppb);
+/* The bound at boottime_ns with the claim grown at drift_ppb, or SYNC_NO_BOUND. */
+uint64_t sync_error_ns(const struct sync *s, int64_t boottime_ns, uint64_t drift_ppb);
 
 /*
  * Ns of REALTIME until a second begins to repeat or is left out; 0 also while the kernel, which leaps at a

@@ -109,7 +109,7 @@ static void choose_options(void)
 	}
 	if (random_once_in(r, 8))
 		o->counter = KEEPER_COUNTER_TRUST;
-	run->look_s = (double)o->period_ns * 0.4e-9;
+	run->look_s = (double)o->period_ns * 1e-9;
 	run->death_s = random_once_in(r, 3) ? random_log(r, 30, 1000) : 0;
 	run->stall_s = random_once_in(r, 3) ? random_log(r, 10, 1000) : 0;
 	run->death_x = later(run->death_s);
