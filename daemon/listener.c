@@ -59,7 +59,10 @@ static void listener_ready(void *data, unsigned int events)
 {
 	struct listener *l = data;
 
-	(void)events;
+	if (events & LOOP_ERROR) {
+		loop_timer_start(l->rest, LISTENER_REST_NS);
+		return;
+	}
 	for (int i = 0; i < LISTENER_TURN; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 

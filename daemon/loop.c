@@ -145,9 +145,8 @@ static void io_fire(struct ev_loop *ev, ev_io *io, int events)
 			    (events & EV_WRITE ? (unsigned int)LOOP_WRITE : 0U);
 
 	(void)ev;
-	/* EV_ERROR: libev gave the descriptor up.  Its owner finds out by reading it. */
 	if (events & EV_ERROR)
-		told |= LOOP_READ;
+		told = LOOP_READ | LOOP_ERROR;
 	w->call(io->data, told);
 }
 

@@ -21,7 +21,12 @@ struct loop_io;
 struct loop_timer;
 struct loop_signal;
 
-enum { LOOP_READ = 1 << 0, LOOP_WRITE = 1 << 1 };
+enum {
+	LOOP_READ = 1 << 0,
+	LOOP_WRITE = 1 << 1,
+	LOOP_ERROR =
+		1 << 2 /* told only, with LOOP_READ: the kernel would not watch it (no memory) */
+};
 
 /*
  * watchers_max: how many handles of all three kinds together may be open at once.
@@ -44,7 +49,8 @@ void loop_once(struct loop *l, int wait);
 
 /*
  * Watch fd (borrowed) for events (LOOP_READ | LOOP_WRITE, or 0: nothing for now).  Level-triggered:
- * what is not taken is told again in the next round.  0 or -ENOSPC (watchers_max are open).
+ * what is not taken is told again in the next round.  After LOOP_ERROR it is not watched, until
+ * loop_io_events() asks again.  0 or -ENOSPC (watchers_max are open).
  */
 int loop_io_new(struct loop *l, int fd, unsigned int events,
 	void (*call)(void *data, unsigned int events), void *data, struct loop_io **ret);

@@ -76,7 +76,7 @@ static void peer_ready(void *data, unsigned int events)
 {
 	struct peer *p = data;
 
-	peer_settle(p, p->set->calls->turn(p, events));
+	peer_settle(p, events & LOOP_ERROR ? -ENOMEM : p->set->calls->turn(p, events));
 }
 
 static void peer_expired(void *data)
