@@ -17,15 +17,16 @@
 #include <unistd.h>
 
 #include "client/handle.h"
+#include "client/kept.h"
 #include "client/mapping.h"
 
 /* A new page is published within a period of its daemon's; a bracket is tried again that often. */
 #define CROSS_CHECK_TRIES 16
 #define CROSS_CHECK_READS 2
 
-/* Batches whose cheapest is taken as the cost of a call; reads in each. */
+/* Batches whose cheapest is taken as the cost of a call; reads in each, enough to see a cycle of each. */
 #define COST_BATCHES 8
-#define COST_READS 16
+#define COST_READS 64
 
 #if defined(__x86_64__) || defined(__i386__)
 
@@ -223,6 +224,7 @@ static enum vdsotime_nopage attach_page(struct vdsotime *t)
 
 int vdsotime_attach(struct vdsotime **ret, const char *runtime_dir, unsigned int flags)
 {
+	ERRNO_KEPT;
 	struct vdsotime_hints hints = vdsotime_hints_ehdr(getauxval(AT_SYSINFO_EHDR));
 	struct vdsotime *t;
 
@@ -251,6 +253,7 @@ int vdsotime_attach(struct vdsotime **ret, const char *runtime_dir, unsigned int
 
 struct vdsotime *vdsotime_detach(struct vdsotime *t)
 {
+	ERRNO_KEPT;
 	if (t) {
 		mapping_close(t->page);
 		free(t);
@@ -260,6 +263,7 @@ struct vdsotime *vdsotime_detach(struct vdsotime *t)
 
 int vdsotime_refresh(struct vdsotime *t)
 {
+	ERRNO_KEPT;
 	struct vdsotime_point point;
 	enum vdsotime_nopage reason;
 

@@ -8,12 +8,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <vdsotime/vdso.h>
 
 #include "proto/wire/stamp.h"
 
 #define DEFAULT_RUNTIME_DIR "/run/vdsotimed"
-#define REPLY_TIMEOUT_S 1
+#define PATIENCE_NS 1000000000
 
 static const int reason_errno[] = {
 	[VDSOTIME_NOPAGE_NONE] = 0,
@@ -89,11 +92,50 @@ static enum vdsotime_nopage check_listener(int fd, const char *runtime_dir, stru
 	return VDSOTIME_NOPAGE_NONE;
 }
 
+/* By system call: where the counter may not be read, libc's clock_gettime() is fatal. */
+static int64_t now_ns(void)
+{
+	struct vdsotime_timespec ts = { 0, 0 };
+
+	vdsotime_sys_clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.sec * 1000000000 + ts.nsec;
+}
+
+int64_t dial_deadline(void)
+{
+	return now_ns() + PATIENCE_NS;
+}
+
+/* 0, or EAGAIN when the time is over. */
+static int set_timeouts(int fd, int64_t deadline_ns)
+{
+	int64_t left_us = (deadline_ns - now_ns()) / 1000;
+	const struct timeval timeout = {
+		.tv_sec = (time_t)(left_us / 1000000),
+		.tv_usec = (suseconds_t)(left_us % 1000000),
+	};
+
+	/* a timeout of 0 would be none at all */
+	if (left_us <= 0)
+		return EAGAIN;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
+		return errno;
+	return 0;
+}
+
+int dial_again(int fd, int64_t deadline_ns)
+{
+	if (errno != EINTR)
+		return 0;
+	errno = set_timeouts(fd, deadline_ns);
+	return errno == 0;
+}
+
 enum vdsotime_nopage dial_connect(
-	const char *runtime_dir, int *ret_fd, struct dial_owner *ret_owner)
+	const char *runtime_dir, int64_t deadline_ns, int *ret_fd, struct dial_owner *ret_owner)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval timeout = { .tv_sec = REPLY_TIMEOUT_S };
 	enum vdsotime_nopage reason;
 	int length, result, fd;
 
@@ -104,11 +146,10 @@ enum vdsotime_nopage dial_connect(
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return VDSOTIME_NOPAGE_SYSTEM;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	set_timeouts(fd, deadline_ns);
 	do
 		result = connect(fd, (const struct sockaddr *)&address, sizeof(address));
-	while (result < 0 && errno == EINTR);
+	while (result < 0 && dial_again(fd, deadline_ns));
 	reason = result < 0 ? dial_reason(errno) : check_listener(fd, runtime_dir, ret_owner);
 	if (reason != VDSOTIME_NOPAGE_NONE) {
 		close(fd);

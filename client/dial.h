@@ -8,6 +8,7 @@
 #ifndef VDSOTIME_CLIENT_DIAL_H
 #define VDSOTIME_CLIENT_DIAL_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <vdsotime/client.h>
@@ -24,12 +25,21 @@ struct dial_owner {
 /* runtime_dir, or for NULL what vdsotime_attach() says that it stands for. */
 const char *dial_runtime_dir(const char *runtime_dir);
 
+/* When dialling and what follows gives up, as ns of MONOTONIC: a second from now. */
+int64_t dial_deadline(void);
+
 /*
  * Connect, and check who listens.  VDSOTIME_NOPAGE_NONE and a blocking descriptor of the caller's
- * (O_CLOEXEC), which sends and receives give up on after a second (EAGAIN); or the reason why not.
+ * (O_CLOEXEC), which sends and receives give up on at the deadline (EAGAIN); or the reason why not.
  */
 enum vdsotime_nopage dial_connect(
-	const char *runtime_dir, int *ret_fd, struct dial_owner *ret_owner);
+	const char *runtime_dir, int64_t deadline_ns, int *ret_fd, struct dial_owner *ret_owner);
+
+/*
+ * After a call on fd has failed: 1 where a signal came and time is left, to call again; 0 to give up.
+ * Without it a timer's signals would start the time anew each time.
+ */
+int dial_again(int fd, int64_t deadline_ns);
 
 /* Why a send, receive or connect failed, from its errno. */
 enum vdsotime_nopage dial_reason(int error);

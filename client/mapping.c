@@ -59,7 +59,7 @@ static enum vdsotime_nopage judge_reply(
 }
 
 /* One packet out, one in. */
-static enum vdsotime_nopage exchange(int fd, int *ret_fd)
+static enum vdsotime_nopage exchange(int fd, int64_t deadline_ns, int *ret_fd)
 {
 	const struct stamp_request requests[2] = { stamp_hello(), stamp_attach() };
 	struct stamp_record records[3];
@@ -80,12 +80,12 @@ static enum vdsotime_nopage exchange(int fd, int *ret_fd)
 
 	do
 		n = send(fd, requests, sizeof(requests), MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && dial_again(fd, deadline_ns));
 	if (n < 0)
 		return dial_reason(errno);
 	do
 		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && dial_again(fd, deadline_ns));
 	if (n < 0)
 		return dial_reason(errno);
 	taken = take_fd(&m, &page_fd);
@@ -102,13 +102,14 @@ static enum vdsotime_nopage exchange(int fd, int *ret_fd)
 enum vdsotime_nopage mapping_fetch(
 	const char *runtime_dir, int *ret_fd, struct dial_owner *ret_owner)
 {
+	int64_t deadline_ns = dial_deadline();
 	enum vdsotime_nopage reason;
 	int fd;
 
-	reason = dial_connect(runtime_dir, &fd, ret_owner);
+	reason = dial_connect(runtime_dir, deadline_ns, &fd, ret_owner);
 	if (reason != VDSOTIME_NOPAGE_NONE)
 		return reason;
-	reason = exchange(fd, ret_fd);
+	reason = exchange(fd, deadline_ns, ret_fd);
 	close(fd);
 	return reason;
 }

@@ -18,7 +18,7 @@
 
 /*
  * Ask the daemon of runtime_dir for its page.  On success *ret_fd is the caller's to close (O_CLOEXEC).
- * Waits a second at most for the connection and another for the answer.
+ * Waits a second at most.
  */
 enum vdsotime_nopage mapping_fetch(
 	const char *runtime_dir, int *ret_fd, struct dial_owner *ret_owner);

@@ -21,6 +21,7 @@
 
 #include "client/deadline.h"
 #include "client/dial.h"
+#include "client/kept.h"
 #include "proto/wire/stamp.h"
 
 /* Ticks kept while a reply is waited for: a packet of them fits when there are none yet. */
@@ -199,6 +200,7 @@ static int greet(struct vdsotime_stamps *s)
 int vdsotime_stamps_connect(
 	struct vdsotime_stamps **ret, const char *runtime_dir, unsigned int flags)
 {
+	ERRNO_KEPT;
 	struct dial_owner owner;
 	struct vdsotime_stamps *s;
 	int r;
@@ -212,7 +214,7 @@ int vdsotime_stamps_connect(
 	if (!s)
 		return -ENOMEM;
 	s->fd = -1;
-	r = -dial_errno(dial_connect(runtime_dir, &s->fd, &owner));
+	r = -dial_errno(dial_connect(runtime_dir, dial_deadline(), &s->fd, &owner));
 	if (r == 0)
 		r = greet(s);
 	if (r < 0) {
@@ -225,6 +227,7 @@ int vdsotime_stamps_connect(
 
 struct vdsotime_stamps *vdsotime_stamps_close(struct vdsotime_stamps *s)
 {
+	ERRNO_KEPT;
 	if (s) {
 		if (s->fd >= 0)
 			close(s->fd);
@@ -256,6 +259,7 @@ static void record_copy(struct vdsotime_stamps_record *to, const struct stamp_re
 int vdsotime_stamps_request(struct vdsotime_stamps *s, const clockid_t *ids, size_t n,
 	const struct timespec *timeout, struct vdsotime_stamps_record *ret)
 {
+	ERRNO_KEPT;
 	int r;
 
 	if (n == 0 || n > STAMP_PACKET_MAX)
@@ -273,6 +277,7 @@ int vdsotime_stamps_request(struct vdsotime_stamps *s, const clockid_t *ids, siz
 int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id, uint32_t interval_us,
 	uint32_t count, const struct timespec *timeout)
 {
+	ERRNO_KEPT;
 	int r;
 
 	if (interval_us == 0 && count != 0)
@@ -290,6 +295,7 @@ int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id, uint32_t 
 int vdsotime_stamps_read(struct vdsotime_stamps *s, const struct timespec *timeout,
 	struct vdsotime_stamps_record *ret)
 {
+	ERRNO_KEPT;
 	int64_t deadline_ns;
 	int r = deadline_init(&no_vdso, timeout, &deadline_ns);
 

@@ -7,6 +7,7 @@
 
 #include "client/deadline.h"
 #include "client/handle.h"
+#include "client/kept.h"
 
 #define NSEC_PER_SEC 1000000000
 
@@ -52,6 +53,7 @@ static int wait_for_writer(const struct vdsotime *t, int64_t deadline_ns)
 
 int vdsotime_wait_epoch(const struct vdsotime *t, uint64_t seen, const struct timespec *timeout)
 {
+	ERRNO_KEPT;
 	struct vdsotime_line line;
 	int64_t deadline_ns;
 	int r = deadline_init(&t->vdso, timeout, &deadline_ns);
@@ -61,19 +63,21 @@ int vdsotime_wait_epoch(const struct vdsotime *t, uint64_t seen, const struct ti
 	if (!t->page)
 		return -ENODATA;
 	for (;;) {
+		/* also after a wait that failed: a writer may have died between its store and its wake */
 		if (vdsotime_page_line(t->page, &line) && line.extra[VDSOTIME_EXTRA_EPOCH] != seen)
 			return 0;
+		if (r < 0)
+			return r;
 		r = futex_wait(&t->page->epoch, (uint32_t)seen, deadline_ns);
 		if (r == -EAGAIN)
 			r = wait_for_writer(t, deadline_ns);
-		if (r < 0)
-			return r;
 	}
 }
 
 int vdsotime_wait_until_past(
 	const struct vdsotime *t, int64_t time_ns, const struct timespec *timeout)
 {
+	ERRNO_KEPT;
 	struct vdsotime_interval i;
 	int64_t deadline_ns, left_ns, sleep_ns;
 	int r = deadline_init(&t->vdso, timeout, &deadline_ns);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,6 +196,47 @@ static void test_a_daemon_that_says_nothing_is_left_after_a_second(void **state)
 	(void)state;
 	w.daemon.silent = true;
 	assert_int_equal(vdsotime_attach(&t, w.daemon.dir, 0), -ETIMEDOUT);
+}
+
+static void on_alarm(int signum)
+{
+	(void)signum;
+}
+
+static void test_signals_do_not_prolong_the_wait_for_a_silent_daemon(void **state)
+{
+	const struct sigaction act = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	const struct itimerval often = { { 0, 50000 }, { 0, 50000 } }, never = { 0 };
+	struct timespec before, after;
+	struct vdsotime *t = NULL;
+
+	(void)state;
+	w.daemon.silent = true;
+	assert_int_equal(sigaction(SIGALRM, &act, NULL), 0);
+	setitimer(ITIMER_REAL, &often, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	int r = vdsotime_attach(&t, w.daemon.dir, 0);
+
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	setitimer(ITIMER_REAL, &never, NULL);
+	assert_int_equal(r, -ETIMEDOUT);
+	/* the timer would have kept it for ever; a slow machine may take its time */
+	assert_true(after.tv_sec - before.tv_sec < 30);
+}
+
+static void test_errno_is_the_callers(void **state)
+{
+	struct vdsotime *t = NULL;
+	const struct timespec now = { 0 };
+
+	(void)state;
+	errno = EXDEV;
+	assert_int_equal(vdsotime_attach(&t, "/nonexistent", 0), -ENOENT);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(vdsotime_attach(&t, w.daemon.dir, 0), 0);
+	assert_int_equal(vdsotime_wait_epoch(t, 0, &now), -ETIMEDOUT);
+	vdsotime_detach(t);
+	assert_int_equal(errno, EXDEV);
 }
 
 static void test_no_descriptor_or_two(void **state)
@@ -449,6 +492,8 @@ int main(void)
 		TEST(test_no_daemon),
 		TEST(test_answers_that_are_none),
 		TEST(test_a_daemon_that_says_nothing_is_left_after_a_second),
+		TEST(test_signals_do_not_prolong_the_wait_for_a_silent_daemon),
+		TEST(test_errno_is_the_callers),
 		TEST(test_no_descriptor_or_two),
 		TEST(test_descriptors_that_are_no_page),
 		TEST(test_a_page_of_another_owner),
