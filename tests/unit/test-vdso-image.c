@@ -374,6 +374,26 @@ static void test_architectures_are_told_apart(void **state)
 	assert_null(vdsotime_arch_of(&none));
 }
 
+/* vdsotime-vdso(7) has a row of the table for each architecture, with its version and its first prefix. */
+static void test_the_manual_has_each_architecture(void **state)
+{
+	static char page[65536];
+	FILE *file = fopen(SOURCE_ROOT "/man/vdsotime-vdso.7.scd", "re");
+	char row[64];
+
+	(void)state;
+	assert_non_null(file);
+	assert_in_range(fread(page, 1, sizeof(page) - 1, file), 1, sizeof(page) - 2);
+	fclose(file);
+	for (size_t i = 0; vdsotime_arch_at(i); i++) {
+		const struct vdsotime_arch *arch = vdsotime_arch_at(i);
+
+		snprintf(row, sizeof(row), "|  %s\n:  %s\n", arch->name, arch->version);
+		if (!strstr(page, row))
+			fail_msg("no row %s %s", arch->name, arch->version);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_names_beyond_the_tables),
 		cmocka_unit_test(test_the_best_match_is_taken),
 		cmocka_unit_test(test_architectures_are_told_apart),
+		cmocka_unit_test(test_the_manual_has_each_architecture),
 	};
 
 	return cmocka_run_group_tests_name("vdso-image", tests, NULL, NULL);
