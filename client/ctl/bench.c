@@ -180,6 +180,7 @@ static void print_row(struct table *table, const struct bench *bench, const stru
 	table_cell(table, "%.1f", (double)s->minimum / 1000);
 	table_cell(table, "%.1f", (double)s->median / 1000);
 	table_cell(table, "%.1f", (double)s->p99 / 1000);
+	table_cell(table, "%.1f", (double)s->p999 / 1000);
 	table_cell(table, "%.2f", ratio(s->minimum, to->minimum));
 	table_cell(table, "%.2f", ratio(s->median, to->median));
 }
@@ -192,10 +193,11 @@ static void print_text(const struct ctl *ctl, const struct bench *bench)
 		{ "MIN", true },
 		{ "MEDIAN", true },
 		{ "P99", true },
+		{ "P99.9", true },
 		{ "x MIN", true },
 		{ "x MEDIAN", true },
 	};
-	struct table *table = table_new(columns, 7);
+	struct table *table = table_new(columns, 8);
 
 	if (ctl->legend)
 		print_machine(ctl, bench);
@@ -239,6 +241,7 @@ static struct value *row_value(const struct bench *bench, const struct row *row)
 	add_nanoseconds(v, "minimumNSec", s->minimum);
 	add_nanoseconds(v, "medianNSec", s->median);
 	add_nanoseconds(v, "p99NSec", s->p99);
+	add_nanoseconds(v, "p999NSec", s->p999);
 	value_add_decimal(v, "minimumRatio", ratio(s->minimum, to->minimum), 4);
 	value_add_decimal(v, "medianRatio", ratio(s->median, to->median), 4);
 	return v;

@@ -36,9 +36,9 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int64_t percentile(const struct tally *t, size_t percent)
+static int64_t percentile(const struct tally *t, size_t permille)
 {
-	size_t rank = (t->count * percent + 99) / 100;
+	size_t rank = (t->count * permille + 999) / 1000;
 
 	return t->numbers[rank > 0 ? rank - 1 : 0];
 }
@@ -50,8 +50,9 @@ int tally_summarise(struct tally *t, struct tally_summary *ret)
 	qsort(t->numbers, t->count, sizeof(*t->numbers), compare);
 	*ret = (struct tally_summary){
 		.minimum = t->numbers[0],
-		.median = percentile(t, 50),
-		.p99 = percentile(t, 99),
+		.median = percentile(t, 500),
+		.p99 = percentile(t, 990),
+		.p999 = percentile(t, 999),
 		.maximum = t->numbers[t->count - 1],
 	};
 	return 0;

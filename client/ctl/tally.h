@@ -18,6 +18,7 @@ struct tally_summary {
 	int64_t minimum;
 	int64_t median;
 	int64_t p99;
+	int64_t p999; /* 99.9 % */
 	int64_t maximum;
 };
 
@@ -30,7 +31,7 @@ void tally_deinit(struct tally *t);
 /* One more number; nothing when it is full. */
 void tally_add(struct tally *t, int64_t number);
 
-/* Sorts the numbers.  The p-th percentile is the smallest number with p % of all at or below it.  0; -ENODATA
+/* Sorts the numbers.  A percentile is the smallest number with so many of all at or below it.  0; -ENODATA
  * when there are none. */
 int tally_summarise(struct tally *t, struct tally_summary *ret);
 

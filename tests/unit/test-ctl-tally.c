@@ -26,6 +26,7 @@ static void test_a_tally_tells_its_ranks(void **state)
 	assert_int_equal(s.minimum, 1);
 	assert_int_equal(s.median, 100);
 	assert_int_equal(s.p99, 198);
+	assert_int_equal(s.p999, 200);
 	assert_int_equal(s.maximum, 200);
 	tally_deinit(&t);
 	tally_deinit(&t);
