@@ -6,6 +6,9 @@
  * libev would open a timerfd of its own for it.  Each ev_timer is started against a clock read just
  * now, since libev's idea of now is as old as the round.
  *
+ * Signals come by signalfd.  libev's own way has a pipe inside, and it aborts where epoll_ctl() has
+ * no memory for that.
+ *
  * The one thing a reader would get wrong: an event fed to libev inside a callback is delivered in
  * the same round, before the other descriptors' turn.  loop_io_again() therefore goes through a
  * list that a timer of zero length empties in the round after.
@@ -13,12 +16,18 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <ev.h>
 
 #include "daemon/slab.h"
+
+/* When the kernel would not watch a signal's descriptor. */
+#define SIGNAL_RETRY_S 0.1
 
 struct loop_io {
 	ev_io ev;
@@ -35,15 +44,18 @@ struct loop_timer {
 };
 
 struct loop_signal {
-	ev_signal ev;
+	ev_io ev; /* of fd, a signalfd */
+	ev_timer retry;
 	struct loop *loop;
+	int fd;
+	int signum;
+	bool was_blocked;
 	void (*call)(void *data, int signum);
 };
 
 union watcher {
 	struct loop_io io;
 	struct loop_timer timer;
-	struct loop_signal signal;
 };
 
 struct loop {
@@ -259,26 +271,72 @@ void loop_timer_stop(struct loop_timer *t)
 	ev_timer_stop(t->loop->ev, &t->ev);
 }
 
-static void signal_fire(struct ev_loop *ev, ev_signal *signal, int events)
+static void signal_fire(struct ev_loop *ev, ev_io *io, int events)
 {
-	struct loop_signal *s = (struct loop_signal *)(void *)signal;
+	struct loop_signal *s = (struct loop_signal *)(void *)io;
+	struct signalfd_siginfo info;
 
-	(void)ev;
+	if (events & EV_ERROR) {
+		ev_timer_set(&s->retry, SIGNAL_RETRY_S, 0.);
+		ev_timer_start(ev, &s->retry);
+	}
+	/* One at a time: the call may free s, and what is left is told again. */
+	if (read(s->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		s->call(io->data, s->signum);
+}
+
+static void signal_retry(struct ev_loop *ev, ev_timer *timer, int events)
+{
+	struct loop_signal *s = timer->data;
+
 	(void)events;
-	s->call(signal->data, signal->signum);
+	ev_io_start(ev, &s->ev);
+}
+
+/* Signals that came and were not told are dropped: the default action is not what was asked for. */
+static void signal_release(struct loop_signal *s)
+{
+	struct signalfd_siginfo info;
+	sigset_t set;
+
+	while (read(s->fd, &info, sizeof(info)) > 0)
+		;
+	close(s->fd);
+	sigemptyset(&set);
+	sigaddset(&set, s->signum);
+	if (!s->was_blocked)
+		(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 int loop_signal_new(struct loop *l, int signum, void (*call)(void *data, int signum), void *data,
 	struct loop_signal **ret)
 {
-	struct loop_signal *s = slab_take(&l->watchers);
+	struct loop_signal *s = calloc(1, sizeof(*s));
+	sigset_t set;
+	sigset_t before;
 
 	if (s == NULL)
-		return -ENOSPC;
-	*s = (struct loop_signal){ .loop = l, .call = call };
-	ev_signal_init(&s->ev, signal_fire, signum);
+		return -ENOMEM;
+	sigemptyset(&set);
+	sigaddset(&set, signum);
+	s->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (s->fd < 0 || sigprocmask(SIG_BLOCK, &set, &before) < 0) {
+		int r = -errno;
+
+		if (s->fd >= 0)
+			close(s->fd);
+		free(s);
+		return r;
+	}
+	s->loop = l;
+	s->signum = signum;
+	s->was_blocked = sigismember(&before, signum);
+	s->call = call;
+	ev_io_init(&s->ev, signal_fire, s->fd, EV_READ);
 	s->ev.data = data;
-	ev_signal_start(l->ev, &s->ev);
+	ev_timer_init(&s->retry, signal_retry, 0., 0.);
+	s->retry.data = s;
+	ev_io_start(l->ev, &s->ev);
 	*ret = s;
 	return 0;
 }
@@ -287,7 +345,9 @@ struct loop_signal *loop_signal_free(struct loop_signal *s)
 {
 	if (s == NULL)
 		return NULL;
-	ev_signal_stop(s->loop->ev, &s->ev);
-	slab_put(&s->loop->watchers, s);
+	ev_io_stop(s->loop->ev, &s->ev);
+	ev_timer_stop(s->loop->ev, &s->retry);
+	signal_release(s);
+	free(s);
 	return NULL;
 }

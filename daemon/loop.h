@@ -29,7 +29,7 @@ enum {
 };
 
 /*
- * watchers_max: how many handles of all three kinds together may be open at once.
+ * watchers_max: how many descriptors and timers together may be open at once.
  * 0, -ENOMEM, or -ENOSYS when no backend of libev works here (no epoll, no poll).
  */
 int loop_new(struct loop **ret, uint32_t watchers_max);
@@ -75,8 +75,9 @@ void loop_timer_start_periodic(struct loop_timer *t, uint64_t period_ns);
 void loop_timer_stop(struct loop_timer *t);
 
 /*
- * Call back, from the loop, when signal signum came.  0 or -ENOSPC.  One loop per signal in a
- * process.
+ * Call back, from the loop, when signal signum came.  It is blocked in this thread, and in those
+ * that it starts from now on, as long as the handle lives.  One handle per signal in a process. 0,
+ * -ENOMEM, or what signalfd() said.
  */
 int loop_signal_new(struct loop *l, int signum, void (*call)(void *data, int signum), void *data,
 	struct loop_signal **ret);

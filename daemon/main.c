@@ -371,7 +371,6 @@ int main(int argc, char **argv)
 		keep_page(&d);
 		report_started(&d, begun_ns);
 		notify_ready(&d);
-		process_mask_signals(SIG_UNBLOCK, signals, SIGNALS);
 		loop_run(d.loop);
 		log_write(LEVEL_INFO, LOG_ID_STOPPED, NULL, "vdsotimed has stopped");
 	}

@@ -10,8 +10,9 @@
 void process_open_standard_descriptors(void);
 
 /*
- * how: SIG_BLOCK or SIG_UNBLOCK, as for sigprocmask(2).  Signals that are blocked wait, so that one that
- * comes while things are being set up finds nothing half done that it would leave behind.
+ * how: SIG_BLOCK or SIG_UNBLOCK, as for sigprocmask(2).  Signals that are blocked wait, so that one
+ * that comes while things are being set up finds nothing half done that it would leave behind.  The
+ * loop takes them from a signalfd and wants them blocked for good.
  */
 void process_mask_signals(int how, const int *signals, size_t count);
 
