@@ -24,6 +24,7 @@ ROOM_ARROWS = {
 
 # What proto may take from outside: headers that a compiler without libc has.
 FREESTANDING = {
+    "cpuid.h",
     "float.h",
     "limits.h",
     "stdalign.h",
