@@ -48,7 +48,7 @@ static bool lists(const char *list, const char *word)
 }
 
 static bool judge(enum keeper_counter_policy policy, const struct known_counter *known,
-	const char *current, const char *available, const char **ret_reason)
+	const char *current, const char *available, uint64_t warp_ticks, const char **ret_reason)
 {
 	if (policy == KEEPER_COUNTER_OFF) {
 		*ret_reason = "switched off by the configuration";
@@ -57,6 +57,10 @@ static bool judge(enum keeper_counter_policy policy, const struct known_counter 
 	if (policy == KEEPER_COUNTER_TRUST) {
 		*ret_reason = "trusted by the configuration";
 		return true;
+	}
+	if (warp_ticks > 0) {
+		*ret_reason = "the CPUs' counters are out of step";
+		return false;
 	}
 	if (strcmp(current, known->clocksource) == 0) {
 		*ret_reason = "it is the kernel's clocksource";
@@ -72,7 +76,7 @@ static bool judge(enum keeper_counter_policy policy, const struct known_counter 
 }
 
 void counter_choose(const struct os *os, enum keeper_counter_policy policy, const char *current,
-	const char *available, struct counter_choice *ret)
+	const char *available, uint64_t warp_ticks, struct counter_choice *ret)
 {
 	struct os_counter info = { .kind = VDSOTIME_COUNTER_NONE };
 	const struct known_counter *known = NULL;
@@ -94,5 +98,5 @@ void counter_choose(const struct os *os, enum keeper_counter_policy policy, cons
 	};
 	if (strcmp(current, known->clocksource) == 0)
 		ret->registration.scale_hz = known->scale_hz;
-	ret->usable = judge(policy, known, current, available, &ret->reason);
+	ret->usable = judge(policy, known, current, available, warp_ticks, &ret->reason);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/keeper-state.h"
 
+#include <math.h>
+
 #include "daemon/line.h"
 
 /* A line that took too long to make is made again, but not for ever. */
@@ -98,7 +100,9 @@ static void make_line(const struct keeper *k, const struct vdsotime_line *old,
 	}
 	*ret = (struct vdsotime_line){ 0 };
 	discipline_line(&k->discipline, &order, ret);
-	ret->extra[VDSOTIME_EXTRA_TRACKING] += k->sample.offset_slack_ns;
+	ret->extra[VDSOTIME_EXTRA_TRACKING] +=
+		k->sample.offset_slack_ns +
+		(uint64_t)ceil((double)k->warp.worst_ticks * k->discipline.rate.ns_per_tick);
 	fill_line(k, ret, old->extra[VDSOTIME_EXTRA_EPOCH] + (k->disturbed ? 1 : 0));
 	*ret_order = order;
 }

@@ -28,6 +28,7 @@ struct keeper {
 	const struct os *os;
 	const struct vdsotime_vdso *vdso;
 	struct counter_choice counter;
+	struct os_warp warp; /* as measured at start; all 0 where it could not be */
 	struct sampler sampler;
 	struct discipline discipline;
 	struct sync sync;

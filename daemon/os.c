@@ -18,6 +18,8 @@
 #include <vdsotime/counter.h>
 #include <vdsotime/vdso.h>
 
+#include "daemon/warp.h"
+
 #define CLOCKSOURCE_DIR "/sys/devices/system/clocksource/clocksource0/"
 
 static uint64_t counter_read(void *ctx)
@@ -79,6 +81,12 @@ static int counter_info(void *ctx, struct os_counter *ret)
 		ret->frequency_hz = counter_frequency_hz();
 	}
 	return 0;
+}
+
+static int counter_warp(void *ctx, uint64_t duration_ns, struct os_warp *ret)
+{
+	(void)ctx;
+	return warp_measure(duration_ns, ret);
 }
 
 static int timespec_to_ns(int r, const struct vdsotime_timespec *ts, int64_t *ret)
@@ -250,6 +258,7 @@ void os_host_init(struct os *os, const struct vdsotime_vdso *vdso)
 		.ctx = u.ctx,
 		.counter_read = counter_read,
 		.counter_info = counter_info,
+		.counter_warp = counter_warp,
 		.clock_gettime_ns = clock_gettime_ns,
 		.clock_gettime_syscall_ns = clock_gettime_syscall_ns,
 		.timex_read = timex_read,

@@ -12,6 +12,7 @@
 #ifndef VDSOTIMED_OS_H
 #define VDSOTIMED_OS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,12 +35,22 @@ struct os_counter {
 	uint64_t frequency_hz; /* where an instruction tells it for certain (CNTFRQ), else 0 */
 };
 
+/* How far the counters of two CPUs were apart. */
+struct os_warp {
+	uint64_t worst_ticks;
+	uint32_t cpus; /* that took part */
+	bool pinned; /* a thread to each, else as the scheduler had it */
+};
+
 struct os {
 	void *ctx;
 
 	/* The counter, ordered after all loads before it; never 0. */
 	uint64_t (*counter_read)(void *ctx);
 	int (*counter_info)(void *ctx, struct os_counter *ret);
+
+	/* Compare the counters of all CPUs for so long.  -EAGAIN: no thread could be had. */
+	int (*counter_warp)(void *ctx, uint64_t duration_ns, struct os_warp *ret);
 
 	/* Any clock id, through the resolved vDSO functions: what clock_gettime(2) would say. */
 	int (*clock_gettime_ns)(void *ctx, int32_t clock_id, int64_t *ret);

@@ -263,6 +263,7 @@ static int run_seed(uint64_t seed, double hours, struct observer *sum)
 struct task {
 	uint64_t first, count, jobs;
 	double hours;
+	bool until_failure;
 };
 
 struct outcome {
@@ -275,7 +276,7 @@ static void work(const struct task *t, uint64_t job, struct outcome *ret)
 	struct observer sum = { 0 };
 	uint64_t failed = 0;
 
-	for (uint64_t i = job; i < t->count; i += t->jobs)
+	for (uint64_t i = job; i < t->count && !(failed && t->until_failure); i += t->jobs)
 		failed += (uint64_t)run_seed(t->first + i, t->hours, &sum);
 	*ret = (struct outcome){ failed, sum.reads, sum.page_reads, sum.intervals,
 		sum.disturbances };
@@ -330,9 +331,10 @@ int main(int argc, char **argv)
 		{ "seed", required_argument, NULL, 'o' },
 		{ "hours", required_argument, NULL, 'h' },
 		{ "jobs", required_argument, NULL, 'j' },
+		{ "until-failure", no_argument, NULL, 'u' },
 		{ 0 },
 	};
-	struct task task = { .first = 1, .count = 100, .jobs = 2, .hours = 1 };
+	struct task task = { 1, 100, 2, 1, false };
 	struct outcome outcome = { 0 };
 	struct timespec start, end;
 	int c;
@@ -344,9 +346,11 @@ int main(int argc, char **argv)
 			task.first = strtoull(optarg, NULL, 10);
 		else if (c == 'o')
 			tracing = true,
-			task = (struct task){ strtoull(optarg, NULL, 10), 1, 1, task.hours };
+			task = (struct task){ strtoull(optarg, NULL, 10), 1, 1, task.hours, false };
 		else if (c == 'h')
 			task.hours = strtod(optarg, NULL);
+		else if (c == 'u')
+			task.until_failure = true;
 		else if (c == 'j')
 			task.jobs = strtoull(optarg, NULL, 10);
 		else

@@ -442,6 +442,13 @@ static int os_counter_info(void *ctx, struct os_counter *ret)
 	return 0;
 }
 
+static int os_counter_warp(void *ctx, uint64_t duration_ns, struct os_warp *ret)
+{
+	pass_some(ctx, (double)duration_ns);
+	*ret = (struct os_warp){ 0 };
+	return 0;
+}
+
 static int os_clock_gettime_ns(void *ctx, int32_t clock_id, int64_t *ret)
 {
 	return world_read(ctx, clock_id, ret);
@@ -510,6 +517,7 @@ void world_os(struct world *w, struct os *ret)
 		.ctx = w,
 		.counter_read = os_counter_read,
 		.counter_info = os_counter_info,
+		.counter_warp = os_counter_warp,
 		.clock_gettime_ns = os_clock_gettime_ns,
 		.clock_gettime_syscall_ns = os_clock_gettime_syscall_ns,
 		.timex_read = os_timex_read,

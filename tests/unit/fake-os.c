@@ -75,6 +75,15 @@ static int counter_info(void *ctx, struct os_counter *ret)
 	return 0;
 }
 
+static int counter_warp(void *ctx, uint64_t duration_ns, struct os_warp *ret)
+{
+	struct fake_os *f = ctx;
+
+	fake_os_pass(f, (double)duration_ns);
+	*ret = f->warp;
+	return 0;
+}
+
 static int clock_gettime_ns(void *ctx, int32_t clock_id, int64_t *ret)
 {
 	struct fake_os *f = ctx;
@@ -148,6 +157,7 @@ void fake_os_init(struct fake_os *f)
 			.ctx = f,
 			.counter_read = counter_read,
 			.counter_info = counter_info,
+			.counter_warp = counter_warp,
 			.clock_gettime_ns = clock_gettime_ns,
 			.clock_gettime_syscall_ns = clock_gettime_ns,
 			.timex_read = timex_read,

@@ -29,6 +29,7 @@ struct fake_os {
 	int timex_error;
 	struct os_timex timex;
 	uint32_t counter_kind;
+	struct os_warp warp;
 	uint64_t counter_hz;
 	const char *clocksource; /* NULL: sysfs is not there */
 	const char *clocksources;

@@ -21,7 +21,7 @@ static struct counter_choice choose(
 {
 	struct counter_choice c;
 
-	counter_choose(&f.os, policy, current, available, &c);
+	counter_choose(&f.os, policy, current, available, f.warp.worst_ticks, &c);
 	return c;
 }
 
@@ -87,6 +87,16 @@ static void test_policy_overrules_the_kernel(void **state)
 		"switched off by the configuration");
 }
 
+static void test_counters_out_of_step_are_used_only_when_trusted(void **state)
+{
+	(void)state;
+	f.warp.worst_ticks = 1;
+	assert_false(choose(KEEPER_COUNTER_AUTO, "tsc", "tsc hpet").usable);
+	assert_string_equal(choose(KEEPER_COUNTER_AUTO, "tsc", "tsc hpet").reason,
+		"the CPUs' counters are out of step");
+	assert_true(choose(KEEPER_COUNTER_TRUST, "tsc", "tsc hpet").usable);
+}
+
 static void test_no_counter_cannot_be_trusted(void **state)
 {
 	struct counter_choice c;
@@ -127,6 +137,7 @@ int main(void)
 			test_counter_that_the_kernel_does_not_list_is_not_used, begin),
 		cmocka_unit_test_setup(test_unknown_clocksources_are_no_word_of_the_kernel, begin),
 		cmocka_unit_test_setup(test_policy_overrules_the_kernel, begin),
+		cmocka_unit_test_setup(test_counters_out_of_step_are_used_only_when_trusted, begin),
 		cmocka_unit_test_setup(test_no_counter_cannot_be_trusted, begin),
 		cmocka_unit_test_setup(test_each_architecture_has_its_clocksource, begin),
 	};

@@ -589,6 +589,23 @@ static void test_read_refuses_what_the_page_does_not_have(void **state)
 	assert_int_equal(ns, 4711);
 }
 
+static void test_skew_between_cpus_is_in_the_bound(void **state)
+{
+	struct keeper_options o = defaults;
+	uint64_t without = line().extra[VDSOTIME_EXTRA_TRACKING];
+
+	end(state);
+	fake_os_init(&f);
+	f.warp.worst_ticks = 1000000;
+	start(&defaults, -1);
+	assert_false(page_is_on());
+	end(state);
+	o.counter = KEEPER_COUNTER_TRUST;
+	start(&o, -1);
+	assert_true(page_is_on());
+	assert_true(line().extra[VDSOTIME_EXTRA_TRACKING] >= without / 2 + 385000);
+}
+
 /* The host's own clocks and counter, as the daemon has them. */
 static void test_real_clocks_are_followed(void **state)
 {
@@ -647,6 +664,7 @@ int main(void)
 		TEST(test_clock_that_cannot_be_read_at_start_is_an_error),
 		TEST(test_machine_without_a_counter_has_a_page_that_says_so),
 		TEST(test_read_refuses_what_the_page_does_not_have),
+		TEST(test_skew_between_cpus_is_in_the_bound),
 		TEST(test_real_clocks_are_followed),
 	};
 
