@@ -64,6 +64,7 @@ struct server {
 	struct varlink_service service;
 	struct endpoint endpoints[SERVER_SOCKET_COUNT];
 	struct loop_timer *deadline;
+	bool stopping;
 	unsigned int full; /* sets of peers that are not empty yet, while stopping */
 	void (*done)(void *data);
 	void *done_data;
@@ -370,6 +371,9 @@ int server_listen(struct server *s, enum server_socket socket_kind)
 
 void server_stop(struct server *s, uint64_t timeout_ns, void (*done)(void *data), void *data)
 {
+	if (s->stopping)
+		return;
+	s->stopping = true;
 	for (int i = 0; i < SERVER_SOCKET_COUNT; i++)
 		endpoint_close(&s->endpoints[i]);
 	s->done = done;

@@ -104,7 +104,7 @@ void server_configure(struct server *s, const struct server_options *options);
 /*
  * Stop: listen no more (and remove the socket files that are ours), answer what was received, close
  * whoever has taken its last reply, give the others until timeout_ns, and then call done (from the
- * loop, or before this returns; it must not free the server).  May be called once.
+ * loop, or before this returns; it must not free the server).  Another call does nothing.
  */
 void server_stop(struct server *s, uint64_t timeout_ns, void (*done)(void *data), void *data);
 

@@ -353,6 +353,7 @@ static void test_stop_answers_what_is_there_and_closes(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(send(fd, &request, 16, 0), 16);
 	server_stop(w->server, 1000 * MS, on_stopped, w);
+	server_stop(w->server, 1000 * MS, on_stopped, w);
 	turn(w);
 	assert_int_equal(w->stopped, 1);
 	for (int i = 0; i < 3; i++)
