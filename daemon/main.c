@@ -56,7 +56,7 @@ struct daemon {
 	struct watch *watch;
 	struct loop_timer *tick;
 	struct loop_signal *signals[SIGNALS];
-	char status[256];
+	char status[512];
 	int64_t alive_ns; /* when the watchdog was answered last */
 	bool stopping;
 };
@@ -120,15 +120,11 @@ static int load_config(struct daemon *d, struct server_refused_configuration *re
 static int reload(void *data, struct server_refused_configuration *refused)
 {
 	struct daemon *d = data;
-	char text[640];
-
 	service_notify_reloading(monotonic_ns(d));
 	int r = load_config(d, refused);
 	if (r < 0) {
-		snprintf(text, sizeof(text),
-			"Serving; configuration refused, the former stays: %s%s%s", refused->file,
-			refused->file[0] ? ": " : "", refused->message);
-		service_notify_ready(text);
+		report_refused(refused, d->status, sizeof(d->status));
+		service_notify_ready(d->status);
 		return r;
 	}
 	keeper_configure(d->keeper, &d->config.keeper);

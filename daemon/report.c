@@ -9,6 +9,7 @@
 #include "daemon/event.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
+#include "daemon/server.h"
 
 static const struct {
 	enum log_level level;
@@ -94,4 +95,18 @@ void report_status(const struct keeper_status *s, char *text, size_t size_bytes)
 	else
 		snprintf(text, size_bytes, "Serving; page off: %s; %s", s->counter_reason,
 			sync[s->sync]);
+}
+
+void report_refused(
+	const struct server_refused_configuration *refused, char *text, size_t size_bytes)
+{
+	static const char said[] = "Serving; configuration refused, the former stays";
+
+	if (refused->line)
+		snprintf(text, size_bytes, "%s: %s:%" PRIu32 ": %s", said, refused->file,
+			refused->line, refused->message);
+	else if (refused->file[0])
+		snprintf(text, size_bytes, "%s: %s: %s", said, refused->file, refused->message);
+	else
+		snprintf(text, size_bytes, "%s: %s", said, refused->message);
 }

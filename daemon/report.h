@@ -10,6 +10,7 @@
 
 struct event;
 struct keeper_status;
+struct server_refused_configuration;
 struct vdsotime_vdso;
 
 /* The time functions, each with its symbol, version and address in this process. */
@@ -20,5 +21,9 @@ void report_event(const struct event *e);
 
 /* A sentence or two. */
 void report_status(const struct keeper_status *s, char *text, size_t size_bytes);
+
+/* The same after a new configuration was refused: which file and line is to blame. */
+void report_refused(
+	const struct server_refused_configuration *refused, char *text, size_t size_bytes);
 
 #endif

@@ -118,7 +118,7 @@ static void notify(const char *state)
 
 void service_notify_ready(const char *status)
 {
-	char state[512];
+	char state[640];
 
 	snprintf(state, sizeof(state), "READY=1\nSTATUS=%s", status);
 	notify(state);
@@ -126,7 +126,7 @@ void service_notify_ready(const char *status)
 
 void service_notify_status(const char *status)
 {
-	char state[512];
+	char state[640];
 
 	snprintf(state, sizeof(state), "STATUS=%s", status);
 	notify(state);

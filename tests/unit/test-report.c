@@ -15,6 +15,7 @@
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/report.h"
+#include "daemon/server.h"
 
 static char text[4096];
 static char fields[1024];
@@ -134,6 +135,24 @@ static void test_status_line_tells_page_and_synchronisation(void **state)
 		line, "Serving; page off: the kernel does not use it; synchronisation not known");
 }
 
+static void test_refused_configuration_names_what_is_to_blame(void **state)
+{
+	struct server_refused_configuration refused = {
+		.file = "/a.conf", .line = 3, .message = "Period=1: expected more"
+	};
+	char line[256];
+
+	(void)state;
+	report_refused(&refused, line, sizeof(line));
+	assert_non_null(strstr(line, "the former stays: /a.conf:3: Period=1: expected more"));
+	refused.line = 0;
+	report_refused(&refused, line, sizeof(line));
+	assert_non_null(strstr(line, "the former stays: /a.conf: Period=1: expected more"));
+	refused.file[0] = 0;
+	report_refused(&refused, line, sizeof(line));
+	assert_non_null(strstr(line, "the former stays: Period=1: expected more"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +162,7 @@ int main(void)
 		cmocka_unit_test_setup(
 			test_functions_are_told_with_symbol_version_and_address, setup),
 		cmocka_unit_test_setup(test_no_vdso_is_a_warning, setup),
+		cmocka_unit_test_setup(test_refused_configuration_names_what_is_to_blame, setup),
 		cmocka_unit_test_setup(test_status_line_tells_page_and_synchronisation, setup),
 	};
 
