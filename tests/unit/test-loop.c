@@ -256,28 +256,18 @@ static void test_null_is_freed_to_null(void **state)
 	assert_null(loop_signal_free(NULL));
 }
 
-/* LIBEV_FLAGS=1 would make it select(2), which cannot watch a descriptor above 1023. */
+/* LIBEV_FLAGS=8 would ask for kqueue, which is not to be had. */
 static void test_environment_chooses_no_backend(void **state)
 {
-	struct world *w = *state;
 	struct loop *loop;
-	struct loop_io *io;
-	int high;
+	int r;
 
-	setenv("LIBEV_FLAGS", "1", 1);
-	assert_int_equal(loop_new(&loop, 1), 0);
-	high = dup2(w->pair[0], 1100);
-	if (high < 0) {
-		loop_free(loop);
-		skip();
-	}
-	assert_int_equal(loop_io_new(loop, high, LOOP_WRITE, on_io, w, &io), 0);
-	loop_once(loop, 0);
-	assert_int_equal(w->events, LOOP_WRITE);
-	loop_io_free(io);
-	loop_free(loop);
-	close(high);
+	(void)state;
+	setenv("LIBEV_FLAGS", "8", 1);
+	r = loop_new(&loop, 1);
 	unsetenv("LIBEV_FLAGS");
+	assert_int_equal(r, 0);
+	loop_free(loop);
 }
 
 int main(void)
