@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdsotimectl vdso: a vDSO, its time functions, all of its symbols, and where it is mapped; or its image as a
- * file.  Of this process, of another, or of a file of any machine.
+ * vdsotimectl vdso: a vDSO, its time functions, all of its symbols, and where it is mapped; or its
+ * image as a file.  Of this process, of another, or of a file of any machine.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -41,7 +41,10 @@ static const char *binding_name(unsigned int binding, char buf[NUMBER_BYTES])
 	return name_of(names, sizeof(names) / sizeof(names[0]), binding, buf);
 }
 
-/* A name out of an image, which may be anybody's: without what would steer a terminal.  NULL stays NULL. */
+/*
+ * A name out of an image, which may be anybody's: without what would steer a terminal.  NULL stays
+ * NULL.
+ */
 static const char *printable(const char *text, char buf[NAME_BYTES])
 {
 	size_t n = 0;

@@ -18,8 +18,8 @@ enum {
 	AUXV_BYTES = 4096,
 	LINE_BYTES = 512,
 	PATH_BYTES = 4096,
-	AUXV_TYPE_MAX =
-		4096 /* types are small numbers; a vector read in words of the wrong size has others */
+	/* types are small numbers; a vector read in words of the wrong size has others */
+	AUXV_TYPE_MAX = 4096
 };
 
 /* Up to capacity bytes from fd at offset: how many there were, or -errno. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A program without libc: finds the vDSO from its initial stack, prints every clock with what it costs to
- * read it, and reads the page of a running vdsotimed.
+ * A program without libc: finds the vDSO from its initial stack, prints every clock with what it
+ * costs to read it, and reads the page of a running vdsotimed.
  *
  *   cc -static -nostdlib -nostartfiles -ffreestanding ... clocks.c libvdsotime-core.a
  *   VDSOTIME_RUNTIME_DIR=/some/dir ./clocks
  *
- * Leaves with 0; with 1 when a clock that must be there cannot be read, or disagrees with the system call.
+ * Leaves with 0; with 1 when a clock that must be there cannot be read, or disagrees with the
+ * system call.
  */
 
 #include <stdbool.h>

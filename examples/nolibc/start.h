@@ -5,9 +5,10 @@
 /*
  * Where a process starts: _start for each architecture.
  *
- * The kernel jumps to _start with the stack pointer at argc and no return address; registers hold nothing.
- * So _start cannot be C: it hands that stack pointer to nolibc_main(), on a stack that is aligned as the
- * architecture's C wants it, and ends the chain of frames for debuggers.  nolibc_main() never returns.
+ * The kernel jumps to _start with the stack pointer at argc and no return address; registers hold
+ * nothing. So _start cannot be C: it hands that stack pointer to nolibc_main(), on a stack that is
+ * aligned as the architecture's C wants it, and ends the chain of frames for debuggers.
+ * nolibc_main() never returns.
  *
  * Include it in one file.
  */
@@ -144,7 +145,10 @@ __asm__(".text\n\t.globl __start\n\t.globl _start\n__start:\n_start:\n\t"
 	".set pop\n");
 
 #elif defined(__sparc__) && defined(__arch64__)
-/* above the biased stack pointer is a register window, then argc; who is called may store six arguments */
+/*
+ * above the biased stack pointer is a register window, then argc; who is called may store six
+ * arguments
+ */
 __asm__(".text\n\t.globl _start\n_start:\n\t"
 	"clr %fp\n\t"
 	"add %sp, 2047 + 128, %o0\n\t"

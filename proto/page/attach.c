@@ -2,8 +2,8 @@
 /*
  * Attach with raw system calls: see <vdsotime/attach.h>.
  *
- * One packet out (HELLO, ATTACH), one packet in, with the page's descriptor beside it.  A descriptor is
- * closed by whoever opened it here, on every path; the mapping outlives them.
+ * One packet out (HELLO, ATTACH), one packet in, with the page's descriptor beside it.  A
+ * descriptor is closed by whoever opened it here, on every path; the mapping outlives them.
  */
 #include <vdsotime/attach.h>
 

@@ -3,9 +3,9 @@
 /*
  * What the kernel's vDSO offers on each architecture, as data.
  *
- * Names and versions are those of the kernel's linker scripts (arch/.../vdso*.lds.S), not of vdso(7),
- * which is wrong in places.  The one thing a reader would get wrong: the version is that of the symbol
- * set, not the kernel in which a function appeared; that is `since`.
+ * Names and versions are those of the kernel's linker scripts (arch/.../vdso*.lds.S), not of
+ * vdso(7), which is wrong in places.  The one thing a reader would get wrong: the version is that
+ * of the symbol set, not the kernel in which a function appeared; that is `since`.
  *
  * The texts lie in the table itself: a table of pointers would need a loader (see reason.c).
  */
@@ -13,6 +13,14 @@
 #include "proto/vdso/native.h"
 
 #define LINUX(major, minor, patch) ((major) << 16 | (minor) << 8 | (patch))
+
+/* A function: which, its name, and the Linux that has it first. */
+#define SYMBOL(function, name, ...) \
+	[VDSOTIME_##function] = { .symbol = name, .since = LINUX(__VA_ARGS__) }
+#define ALIASED(function, name, weak, ...) \
+	[VDSOTIME_##function] = { .symbol = name, .alias = weak, .since = LINUX(__VA_ARGS__) }
+#define TIME32(function, name, ...) \
+	[VDSOTIME_##function] = { .symbol = name, .since = LINUX(__VA_ARGS__), .time32 = 1 }
 
 enum {
 	MIPS_ABI2 = 0x20 /* EF_MIPS_ABI2: n32 */
@@ -27,11 +35,11 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 0,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .alias = "clock_gettime", .since = LINUX(2, 6, 23) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .alias = "clock_getres", .since = LINUX(5, 3, 0) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .alias = "gettimeofday", .since = LINUX(2, 6, 23) },
-			[VDSOTIME_TIME] = { .symbol = "__vdso_time", .alias = "time", .since = LINUX(3, 0, 0) },
-			[VDSOTIME_GETCPU] = { .symbol = "__vdso_getcpu", .alias = "getcpu", .since = LINUX(2, 6, 23) },
+			ALIASED(CLOCK_GETTIME, "__vdso_clock_gettime", "clock_gettime", 2, 6, 23),
+			ALIASED(CLOCK_GETRES, "__vdso_clock_getres", "clock_getres", 5, 3, 0),
+			ALIASED(GETTIMEOFDAY, "__vdso_gettimeofday", "gettimeofday", 2, 6, 23),
+			ALIASED(TIME, "__vdso_time", "time", 3, 0, 0),
+			ALIASED(GETCPU, "__vdso_getcpu", "getcpu", 2, 6, 23),
 		},
 	},
 	/* x32: 32-bit addresses, 64-bit times */
@@ -43,11 +51,11 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 0,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .since = LINUX(3, 4, 0) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .since = LINUX(5, 3, 0) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .since = LINUX(3, 4, 0) },
-			[VDSOTIME_TIME] = { .symbol = "__vdso_time", .since = LINUX(3, 4, 0) },
-			[VDSOTIME_GETCPU] = { .symbol = "__vdso_getcpu", .since = LINUX(3, 4, 0) },
+			SYMBOL(CLOCK_GETTIME, "__vdso_clock_gettime", 3, 4, 0),
+			SYMBOL(CLOCK_GETRES, "__vdso_clock_getres", 5, 3, 0),
+			SYMBOL(GETTIMEOFDAY, "__vdso_gettimeofday", 3, 4, 0),
+			SYMBOL(TIME, "__vdso_time", 3, 4, 0),
+			SYMBOL(GETCPU, "__vdso_getcpu", 3, 4, 0),
 		},
 	},
 	{
@@ -58,13 +66,13 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 0,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .since = LINUX(3, 15, 0), .time32 = 1 },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .since = LINUX(5, 3, 0), .time32 = 1 },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .since = LINUX(3, 15, 0), .time32 = 1 },
-			[VDSOTIME_TIME] = { .symbol = "__vdso_time", .since = LINUX(3, 15, 0), .time32 = 1 },
-			[VDSOTIME_GETCPU] = { .symbol = "__vdso_getcpu", .since = LINUX(6, 2, 0) },
-			[VDSOTIME_CLOCK_GETTIME64] = { .symbol = "__vdso_clock_gettime64", .since = LINUX(5, 3, 0) },
-			[VDSOTIME_CLOCK_GETRES_TIME64] = { .symbol = "__vdso_clock_getres_time64", .since = LINUX(7, 0, 0) },
+			TIME32(CLOCK_GETTIME, "__vdso_clock_gettime", 3, 15, 0),
+			TIME32(CLOCK_GETRES, "__vdso_clock_getres", 5, 3, 0),
+			TIME32(GETTIMEOFDAY, "__vdso_gettimeofday", 3, 15, 0),
+			TIME32(TIME, "__vdso_time", 3, 15, 0),
+			SYMBOL(GETCPU, "__vdso_getcpu", 6, 2, 0),
+			SYMBOL(CLOCK_GETTIME64, "__vdso_clock_gettime64", 5, 3, 0),
+			SYMBOL(CLOCK_GETRES_TIME64, "__vdso_clock_getres_time64", 7, 0, 0),
 		},
 	},
 	{
@@ -75,9 +83,9 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 2,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__kernel_clock_gettime", .since = LINUX(3, 7, 0) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__kernel_clock_getres", .since = LINUX(3, 7, 0) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__kernel_gettimeofday", .since = LINUX(3, 7, 0) },
+			SYMBOL(CLOCK_GETTIME, "__kernel_clock_gettime", 3, 7, 0),
+			SYMBOL(CLOCK_GETRES, "__kernel_clock_getres", 3, 7, 0),
+			SYMBOL(GETTIMEOFDAY, "__kernel_gettimeofday", 3, 7, 0),
 		},
 	},
 	{
@@ -88,11 +96,11 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 2,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .since = LINUX(4, 1, 0), .time32 = 1 },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .since = LINUX(5, 5, 0), .time32 = 1 },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .since = LINUX(4, 1, 0), .time32 = 1 },
-			[VDSOTIME_CLOCK_GETTIME64] = { .symbol = "__vdso_clock_gettime64", .since = LINUX(5, 5, 0) },
-			[VDSOTIME_CLOCK_GETRES_TIME64] = { .symbol = "__vdso_clock_getres_time64", .since = LINUX(7, 0, 0) },
+			TIME32(CLOCK_GETTIME, "__vdso_clock_gettime", 4, 1, 0),
+			TIME32(CLOCK_GETRES, "__vdso_clock_getres", 5, 5, 0),
+			TIME32(GETTIMEOFDAY, "__vdso_gettimeofday", 4, 1, 0),
+			SYMBOL(CLOCK_GETTIME64, "__vdso_clock_gettime64", 5, 5, 0),
+			SYMBOL(CLOCK_GETRES_TIME64, "__vdso_clock_getres_time64", 7, 0, 0),
 		},
 	},
 	{
@@ -103,10 +111,10 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 0,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .since = LINUX(4, 15, 0) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .since = LINUX(4, 15, 0) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .since = LINUX(4, 15, 0) },
-			[VDSOTIME_GETCPU] = { .symbol = "__vdso_getcpu", .since = LINUX(4, 15, 0) },
+			SYMBOL(CLOCK_GETTIME, "__vdso_clock_gettime", 4, 15, 0),
+			SYMBOL(CLOCK_GETRES, "__vdso_clock_getres", 4, 15, 0),
+			SYMBOL(GETTIMEOFDAY, "__vdso_gettimeofday", 4, 15, 0),
+			SYMBOL(GETCPU, "__vdso_getcpu", 4, 15, 0),
 		},
 	},
 	{
@@ -117,11 +125,11 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 0,
 		.convention = VDSOTIME_CONVENTION_SO,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__kernel_clock_gettime", .since = LINUX(3, 13, 0) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__kernel_clock_getres", .since = LINUX(3, 13, 0) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__kernel_gettimeofday", .since = LINUX(3, 13, 0) },
-			[VDSOTIME_TIME] = { .symbol = "__kernel_time", .since = LINUX(3, 13, 0) },
-			[VDSOTIME_GETCPU] = { .symbol = "__kernel_getcpu", .since = LINUX(3, 13, 0) },
+			SYMBOL(CLOCK_GETTIME, "__kernel_clock_gettime", 3, 13, 0),
+			SYMBOL(CLOCK_GETRES, "__kernel_clock_getres", 3, 13, 0),
+			SYMBOL(GETTIMEOFDAY, "__kernel_gettimeofday", 3, 13, 0),
+			SYMBOL(TIME, "__kernel_time", 3, 13, 0),
+			SYMBOL(GETCPU, "__kernel_getcpu", 3, 13, 0),
 		},
 	},
 	{
@@ -132,11 +140,11 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 1,
 		.convention = VDSOTIME_CONVENTION_SO_CODE,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__kernel_clock_gettime", .since = LINUX(2, 6, 15) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__kernel_clock_getres", .since = LINUX(2, 6, 15) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__kernel_gettimeofday", .since = LINUX(2, 6, 15) },
-			[VDSOTIME_TIME] = { .symbol = "__kernel_time", .since = LINUX(3, 10, 0) },
-			[VDSOTIME_GETCPU] = { .symbol = "__kernel_getcpu", .since = LINUX(3, 6, 0) },
+			SYMBOL(CLOCK_GETTIME, "__kernel_clock_gettime", 2, 6, 15),
+			SYMBOL(CLOCK_GETRES, "__kernel_clock_getres", 2, 6, 15),
+			SYMBOL(GETTIMEOFDAY, "__kernel_gettimeofday", 2, 6, 15),
+			SYMBOL(TIME, "__kernel_time", 3, 10, 0),
+			SYMBOL(GETCPU, "__kernel_getcpu", 3, 6, 0),
 		},
 	},
 	/* vdso(7) gives clock_gettime64 the version LINUX_5.11: the kernel does not */
@@ -148,13 +156,13 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 1,
 		.convention = VDSOTIME_CONVENTION_SO,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__kernel_clock_gettime", .since = LINUX(2, 6, 15), .time32 = 1 },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__kernel_clock_getres", .since = LINUX(2, 6, 15), .time32 = 1 },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__kernel_gettimeofday", .since = LINUX(2, 6, 15), .time32 = 1 },
-			[VDSOTIME_TIME] = { .symbol = "__kernel_time", .since = LINUX(3, 10, 0), .time32 = 1 },
-			[VDSOTIME_GETCPU] = { .symbol = "__kernel_getcpu", .since = LINUX(3, 6, 0) },
-			[VDSOTIME_CLOCK_GETTIME64] = { .symbol = "__kernel_clock_gettime64", .since = LINUX(5, 11, 0) },
-			[VDSOTIME_CLOCK_GETRES_TIME64] = { .symbol = "__kernel_clock_getres_time64", .since = LINUX(7, 0, 0) },
+			TIME32(CLOCK_GETTIME, "__kernel_clock_gettime", 2, 6, 15),
+			TIME32(CLOCK_GETRES, "__kernel_clock_getres", 2, 6, 15),
+			TIME32(GETTIMEOFDAY, "__kernel_gettimeofday", 2, 6, 15),
+			TIME32(TIME, "__kernel_time", 3, 10, 0),
+			SYMBOL(GETCPU, "__kernel_getcpu", 3, 6, 0),
+			SYMBOL(CLOCK_GETTIME64, "__kernel_clock_gettime64", 5, 11, 0),
+			SYMBOL(CLOCK_GETRES_TIME64, "__kernel_clock_getres_time64", 7, 0, 0),
 		},
 	},
 	{
@@ -165,10 +173,10 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 1,
 		.convention = VDSOTIME_CONVENTION_S390_FRAME,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__kernel_clock_gettime", .since = LINUX(2, 6, 29) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__kernel_clock_getres", .since = LINUX(2, 6, 29) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__kernel_gettimeofday", .since = LINUX(2, 6, 29) },
-			[VDSOTIME_GETCPU] = { .symbol = "__kernel_getcpu", .since = LINUX(4, 5, 0) },
+			SYMBOL(CLOCK_GETTIME, "__kernel_clock_gettime", 2, 6, 29),
+			SYMBOL(CLOCK_GETRES, "__kernel_clock_getres", 2, 6, 29),
+			SYMBOL(GETTIMEOFDAY, "__kernel_gettimeofday", 2, 6, 29),
+			SYMBOL(GETCPU, "__kernel_getcpu", 4, 5, 0),
 		},
 	},
 	{
@@ -179,10 +187,10 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 0,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .since = LINUX(5, 19, 0) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .since = LINUX(5, 19, 0) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .since = LINUX(5, 19, 0) },
-			[VDSOTIME_GETCPU] = { .symbol = "__vdso_getcpu", .since = LINUX(5, 19, 0) },
+			SYMBOL(CLOCK_GETTIME, "__vdso_clock_gettime", 5, 19, 0),
+			SYMBOL(CLOCK_GETRES, "__vdso_clock_getres", 5, 19, 0),
+			SYMBOL(GETTIMEOFDAY, "__vdso_gettimeofday", 5, 19, 0),
+			SYMBOL(GETCPU, "__vdso_getcpu", 5, 19, 0),
 		},
 	},
 	{
@@ -195,11 +203,11 @@ static const struct vdsotime_arch arches[] = {
 		.elf_flags_mask = MIPS_ABI2,
 		.elf_flags = MIPS_ABI2,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .since = LINUX(4, 4, 0), .time32 = 1 },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .since = LINUX(5, 4, 0), .time32 = 1 },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .since = LINUX(4, 4, 0), .time32 = 1 },
-			[VDSOTIME_CLOCK_GETTIME64] = { .symbol = "__vdso_clock_gettime64", .since = LINUX(5, 4, 0) },
-			[VDSOTIME_CLOCK_GETRES_TIME64] = { .symbol = "__vdso_clock_getres_time64", .since = LINUX(7, 0, 0) },
+			TIME32(CLOCK_GETTIME, "__vdso_clock_gettime", 4, 4, 0),
+			TIME32(CLOCK_GETRES, "__vdso_clock_getres", 5, 4, 0),
+			TIME32(GETTIMEOFDAY, "__vdso_gettimeofday", 4, 4, 0),
+			SYMBOL(CLOCK_GETTIME64, "__vdso_clock_gettime64", 5, 4, 0),
+			SYMBOL(CLOCK_GETRES_TIME64, "__vdso_clock_getres_time64", 7, 0, 0),
 		},
 	},
 	{
@@ -212,11 +220,11 @@ static const struct vdsotime_arch arches[] = {
 		.elf_flags_mask = MIPS_ABI2,
 		.elf_flags = 0,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .since = LINUX(4, 4, 0), .time32 = 1 },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .since = LINUX(5, 4, 0), .time32 = 1 },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .since = LINUX(4, 4, 0), .time32 = 1 },
-			[VDSOTIME_CLOCK_GETTIME64] = { .symbol = "__vdso_clock_gettime64", .since = LINUX(5, 4, 0) },
-			[VDSOTIME_CLOCK_GETRES_TIME64] = { .symbol = "__vdso_clock_getres_time64", .since = LINUX(7, 0, 0) },
+			TIME32(CLOCK_GETTIME, "__vdso_clock_gettime", 4, 4, 0),
+			TIME32(CLOCK_GETRES, "__vdso_clock_getres", 5, 4, 0),
+			TIME32(GETTIMEOFDAY, "__vdso_gettimeofday", 4, 4, 0),
+			SYMBOL(CLOCK_GETTIME64, "__vdso_clock_gettime64", 5, 4, 0),
+			SYMBOL(CLOCK_GETRES_TIME64, "__vdso_clock_getres_time64", 7, 0, 0),
 		},
 	},
 	{
@@ -227,9 +235,9 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 2,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .since = LINUX(4, 4, 0) },
-			[VDSOTIME_CLOCK_GETRES] = { .symbol = "__vdso_clock_getres", .since = LINUX(5, 4, 0) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .since = LINUX(4, 4, 0) },
+			SYMBOL(CLOCK_GETTIME, "__vdso_clock_gettime", 4, 4, 0),
+			SYMBOL(CLOCK_GETRES, "__vdso_clock_getres", 5, 4, 0),
+			SYMBOL(GETTIMEOFDAY, "__vdso_gettimeofday", 4, 4, 0),
 		},
 	},
 	{
@@ -240,8 +248,8 @@ static const struct vdsotime_arch arches[] = {
 		.big_endian = 1,
 		.convention = VDSOTIME_CONVENTION_C,
 		.functions = {
-			[VDSOTIME_CLOCK_GETTIME] = { .symbol = "__vdso_clock_gettime", .alias = "clock_gettime", .since = LINUX(4, 16, 0) },
-			[VDSOTIME_GETTIMEOFDAY] = { .symbol = "__vdso_gettimeofday", .alias = "gettimeofday", .since = LINUX(4, 16, 0) },
+			ALIASED(CLOCK_GETTIME, "__vdso_clock_gettime", "clock_gettime", 4, 16, 0),
+			ALIASED(GETTIMEOFDAY, "__vdso_gettimeofday", "gettimeofday", 4, 16, 0),
 		},
 	},
 };

@@ -3,9 +3,10 @@
 /*
  * The calls through the vDSO, with the system call under each.
  *
- * Whatever the vDSO answers but success is asked again of the kernel: some vDSOs say ENOSYS for a clock
- * that the kernel serves, and some architectures' say nothing at all.  The one thing a reader would get
- * wrong: on 32-bit machines a plain function succeeds after 2038 too, with a negative second.
+ * Whatever the vDSO answers but success is asked again of the kernel: some vDSOs say ENOSYS for a
+ * clock that the kernel serves, and some architectures' say nothing at all.  The one thing a reader
+ * would get wrong: on 32-bit machines a plain function succeeds after 2038 too, with a negative
+ * second.
  */
 
 #include <vdsotime/vdso.h>
@@ -66,7 +67,9 @@ int vdsotime_vdso_gettimeofday(const struct vdsotime_vdso *vdso, struct vdsotime
 	return 0;
 }
 
-/* time() returns the second and cannot fail; what it stored is looked at, as that is not truncated. */
+/*
+ * time() returns the second and cannot fail; what it stored is looked at, as that is not truncated.
+ */
 int vdsotime_vdso_time(const struct vdsotime_vdso *vdso, int64_t *ret_sec)
 {
 	uintptr_t address = vdso->address[VDSOTIME_TIME];

@@ -4,9 +4,9 @@
  * The dynamic table of an image, and the ranges of the tables that it names: strings, symbols, both
  * kinds of hash, versions.
  *
- * Each table is proved to lie within one segment before symbol.c reads it, so that the reading itself
- * asks nothing.  The one thing a reader would get wrong: DT_GNU_HASH does not tell how many symbols
- * there are; the end of its last chain does.
+ * Each table is proved to lie within one segment before symbol.c reads it, so that the reading
+ * itself asks nothing.  The one thing a reader would get wrong: DT_GNU_HASH does not tell how many
+ * symbols there are; the end of its last chain does.
  */
 
 #include "proto/vdso/elf.h"
@@ -217,8 +217,8 @@ static int check_gnu_hash(struct vdsotime_image *image, const struct dynamic *dy
 }
 
 /*
- * Without a hash table nothing tells the number of symbols: the table ends where the next one begins,
- * which is the string table in every image known.
+ * Without a hash table nothing tells the number of symbols: the table ends where the next one
+ * begins, which is the string table in every image known.
  */
 static uint32_t count_symbols(
 	const struct vdsotime_image *image, const struct dynamic *dynamic, uint64_t available)

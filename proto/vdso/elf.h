@@ -225,8 +225,8 @@ uint64_t vdsotime_segment_position(
 	const struct vdsotime_image *image, const struct vdsotime_segment *segment);
 
 /*
- * Where in the image the bytes of link address vaddr are, with the number of bytes that follow in the
- * same segment.  False when no segment has that address.
+ * Where in the image the bytes of link address vaddr are, with the number of bytes that follow in
+ * the same segment.  False when no segment has that address.
  */
 bool vdsotime_image_locate(const struct vdsotime_image *image, uint64_t vaddr, uint64_t *ret_offset,
 	uint64_t *ret_bytes);
@@ -252,14 +252,14 @@ static inline bool locate_table(
 }
 
 /*
- * Finds the dynamic table and through it the others, and checks that each lies within the image, whose
- * segments are checked already.  0 or a negative reason.
+ * Finds the dynamic table and through it the others, and checks that each lies within the image,
+ * whose segments are checked already.  0 or a negative reason.
  */
 int vdsotime_image_read_tables(struct vdsotime_image *image);
 
 /*
- * The quotient, and in *ret_rest the remainder, without a divide instruction: some machines have none
- * and would call a library for it.  divisor is not 0.
+ * The quotient, and in *ret_rest the remainder, without a divide instruction: some machines have
+ * none and would call a library for it.  divisor is not 0.
  */
 static inline uint32_t divide(uint32_t dividend, uint32_t divisor, uint32_t *ret_rest)
 {
@@ -278,8 +278,8 @@ static inline uint32_t divide(uint32_t dividend, uint32_t divisor, uint32_t *ret
 }
 
 /*
- * Counts the steps of every loop over the image's own numbers.  Nothing in the product; a test gives
- * it a body and asserts a bound.
+ * Counts the steps of every loop over the image's own numbers.  Nothing in the product; a test
+ * gives it a body and asserts a bound.
  */
 #ifndef IMAGE_STEP
 #define IMAGE_STEP() ((void)0)

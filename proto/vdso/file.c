@@ -3,10 +3,10 @@
 /*
  * A mapped image as a file again: its true size, and its link addresses.
  *
- * The kernel maps the whole file, rounded up to pages, so that the section headers are there though no
- * segment has them.  qemu-user relocates its images where they lie: addresses in headers, in the dynamic
- * table and in symbols are then of one process.  The one thing a reader would get wrong: an image
- * linked high (gVisor, old x86-64 kernels) is not a relocated one; only bias 0 tells.
+ * The kernel maps the whole file, rounded up to pages, so that the section headers are there though
+ * no segment has them.  qemu-user relocates its images where they lie: addresses in headers, in the
+ * dynamic table and in symbols are then of one process.  The one thing a reader would get wrong: an
+ * image linked high (gVisor, old x86-64 kernels) is not a relocated one; only bias 0 tells.
  */
 
 #include "proto/vdso/elf.h"
@@ -145,17 +145,51 @@ static void move_dynamic(const struct vdsotime_image *image, unsigned char *file
 	}
 }
 
+/*
+ * A defined symbol moves wherever it is.  qemu-user relocates the others as well, the null symbol and
+ * absolute ones of value 0: these come back when they have become addresses of the image.
+ */
 static void move_symbols(const struct vdsotime_image *image, unsigned char *file, uint64_t delta)
 {
 	const struct elf_shape *shape = elf_shape_of(image);
 
-	for (uint32_t i = 1; i < image->symbols; i++) {
-		uint32_t at = image->symbols_offset + i * shape->symbol;
-		uint32_t section = image_u16(image, at + shape->st_shndx);
+	for (uint32_t i = 0; i < image->symbols; i++) {
+		uint32_t symbol = image->symbols_offset + i * shape->symbol;
+		uint32_t section = image_u16(image, symbol + shape->st_shndx);
+		uint32_t at = symbol + shape->st_value;
 
-		if (section != SECTION_UNDEF && section < SECTION_RESERVED)
-			put_word(image, file, at + shape->st_value,
-				image_wrap(image, image_word(image, at + shape->st_value) - delta));
+		if (section == SECTION_UNDEF || section >= SECTION_RESERVED)
+			move_address(image, file, at, delta);
+		else
+			put_word(image, file, at, image_wrap(image, image_word(image, at) - delta));
+	}
+}
+
+/* The symbols of a static table, which may have been relocated or not. */
+static void move_static_symbols(const struct vdsotime_image *image, unsigned char *file,
+	uint64_t begin, uint64_t bytes, uint64_t delta)
+{
+	const struct elf_shape *shape = elf_shape_of(image);
+
+	for (uint64_t done = 0; bytes - done >= shape->symbol; done += shape->symbol)
+		move_address(image, file, begin + done + shape->st_value, delta);
+}
+
+/* Addresses of sections, those without one included: 0 comes back as 0. */
+static void move_sections(const struct vdsotime_image *image, unsigned char *file, uint64_t delta)
+{
+	const struct elf_shape *shape = elf_shape_of(image);
+	struct sections sections;
+
+	if (!read_sections(image, &sections))
+		return;
+	for (uint32_t i = 0; i < sections.count; i++) {
+		uint64_t at = sections.offset + (uint64_t)i * shape->section;
+
+		move_address(image, file, at + shape->sh_addr, delta);
+		if (image_u32(image, at + shape->sh_type) == SECTION_TYPE_SYMTAB)
+			move_static_symbols(image, file, image_word(image, at + shape->sh_offset),
+				image_word(image, at + shape->sh_size), delta);
 	}
 }
 
@@ -208,6 +242,7 @@ int vdsotime_image_normalise(const struct vdsotime_image *image, void *file, siz
 		move_address(image, bytes, shape->entry, delta);
 		move_dynamic(image, bytes, delta);
 		move_symbols(image, bytes, delta);
+		move_sections(image, bytes, delta);
 	}
 	if (image_word(image, shape->shoff) != 0 && (spread || !read_sections(image, &sections))) {
 		drop_sections(image, bytes);

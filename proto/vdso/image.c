@@ -3,10 +3,10 @@
 /*
  * An ELF image checked once: header, segments, notes; dynamic.c checks the tables.
  *
- * After vdsotime_image_parse() has said yes, everything that struct vdsotime_image names lies within
- * the image.  The one thing a reader would get wrong: an address in the image means nothing by itself.
- * Images are linked at 0, near the top of memory, or are relocated where they lie; the first PT_LOAD
- * alone tells what to add.
+ * After vdsotime_image_parse() has said yes, everything that struct vdsotime_image names lies
+ * within the image.  The one thing a reader would get wrong: an address in the image means nothing
+ * by itself. Images are linked at 0, near the top of memory, or are relocated where they lie; the
+ * first PT_LOAD alone tells what to add.
  */
 
 #include "proto/vdso/elf.h"

@@ -4,9 +4,9 @@
  * Where the vDSO's address may be had: the caller's word, its auxiliary vector, its initial stack,
  * /proc/self/auxv, prctl(PR_GET_AUXV).
  *
- * The one thing a reader would get wrong: the kernel's own copy is the least trustworthy.  Valgrind and
- * rr edit the vector that the program sees on its stack and take the vDSO away; the kernel goes on naming
- * the old address.  So it comes last, and only when no other vector could be seen at all.
+ * The one thing a reader would get wrong: the kernel's own copy is the least trustworthy.  Valgrind
+ * and rr edit the vector that the program sees on its stack and take the vDSO away; the kernel goes
+ * on naming the old address.  So it comes last, and only when no other vector could be seen at all.
  */
 
 #include "proto/vdso/ladder.h"

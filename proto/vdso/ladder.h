@@ -11,8 +11,9 @@
 #include <vdsotime/vdso.h>
 
 /*
- * Asks one rung for AT_SYSINFO_EHDR.  0 and *ret when it has it; -VDSOTIME_REASON_ABSENT when the whole
- * auxiliary vector was seen and has none, or 0; -VDSOTIME_REASON_NO_AUXV when the rung is not to be had.
+ * Asks one rung for AT_SYSINFO_EHDR.  0 and *ret when it has it; -VDSOTIME_REASON_ABSENT when the
+ * whole auxiliary vector was seen and has none, or 0; -VDSOTIME_REASON_NO_AUXV when the rung is not
+ * to be had.
  */
 int vdsotime_ladder_ask(const struct vdsotime_hints *hints, uint32_t rung, uintptr_t *ret);
 

@@ -3,7 +3,8 @@
 #define PROTO_VDSO_NATIVE_H
 
 /*
- * The machine that this is compiled for: its entry in the table, its system calls, its calls of the vDSO.
+ * The machine that this is compiled for: its entry in the table, its system calls, its calls of the
+ * vDSO.
  *
  * One header each in native/, which defines
  *   NATIVE_MACHINE, NATIVE_BIG_ENDIAN, NATIVE_ELF_FLAGS   which entry of the table it is
@@ -14,8 +15,9 @@
  *   sys_call3(), sys_call6()                    a system call: its result, or -errno
  *   native_call_clock(), native_call_pointers() a vDSO function: 0 or -errno
  *
- * and where they are not as below, the numbers of errors and flags.  Those that are used here and not named
- * below are the same everywhere.  A system call's results go through memory that the compiler is told about; nothing sets errno.
+ * and where they are not as below, the numbers of errors and flags.  Those that are used here and
+ * not named below are the same everywhere.  A system call's results go through memory that the
+ * compiler is told about; nothing sets errno.
  */
 
 #include <stdint.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Whether memory can be read, asked of the kernel, which answers EFAULT where the program would fault.
+ * Whether memory can be read, asked of the kernel, which answers EFAULT where the program would
+ * fault.
  *
- * process_vm_readv() on the process itself leaves nothing behind; where a filter or an emulator does
- * not have it, a byte is written to a pipe.  The one thing a reader would get wrong: an answer is for the
- * moment.  It serves at start-up, before a thread that unmaps things is there.
+ * process_vm_readv() on the process itself leaves nothing behind; where a filter or an emulator
+ * does not have it, a byte is written to a pipe.  The one thing a reader would get wrong: an answer
+ * is for the moment.  It serves at start-up, before a thread that unmaps things is there.
  */
 
 #include <vdsotime/vdso.h>

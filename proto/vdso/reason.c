@@ -3,8 +3,8 @@
 /*
  * Reasons, functions and rungs in words.
  *
- * Each table is one array of characters, not of pointers: a pointer in a table is a relocation, and a
- * static program without libc has nobody to do it.
+ * Each table is one array of characters, not of pointers: a pointer in a table is a relocation, and
+ * a static program without libc has nobody to do it.
  */
 
 #include <vdsotime/vdso.h>

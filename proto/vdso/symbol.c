@@ -3,10 +3,10 @@
 /*
  * Symbols of a checked image: by name and version through either hash or a scan, and one by one.
  *
- * A lookup walks every symbol of the asked name, as an image may hold one name in several versions, and
- * takes the best that the caller's policy allows.  The one thing a reader would get wrong: a symbol is
- * not callable because it has the right name.  Version names are symbols too (OBJECT, absolute), and
- * assembly functions have no type; read_refusal() is where the line is drawn.
+ * A lookup walks every symbol of the asked name, as an image may hold one name in several versions,
+ * and takes the best that the caller's policy allows.  The one thing a reader would get wrong: a
+ * symbol is not callable because it has the right name.  Version names are symbols too (OBJECT,
+ * absolute), and assembly functions have no type; read_refusal() is where the line is drawn.
  */
 
 #include "proto/vdso/elf.h"
@@ -37,7 +37,10 @@ static const char *string_at(const struct vdsotime_image *image, uint32_t offset
 	return (const char *)image->data + image->strings_offset + offset;
 }
 
-/* The name of version index; NULL for the image's own (base) version, "" for one without definition. */
+/*
+ * The name of version index; NULL for the image's own (base) version, "" for one without
+ * definition.
+ */
 static const char *version_name(const struct vdsotime_image *image, uint32_t index)
 {
 	uint64_t at = image->verdef_offset;

@@ -3,9 +3,9 @@
 /*
  * The system calls under every time function: what answers when there is no vDSO, or when it fails.
  *
- * The one thing a reader would get wrong: on 32-bit machines the call with 64-bit times is not always
- * there (before Linux 5.1), and seccomp filters older than it answer -EPERM, which clock_gettime itself
- * never does.  Both mean: ask the old call.
+ * The one thing a reader would get wrong: on 32-bit machines the call with 64-bit times is not
+ * always there (before Linux 5.1), and seccomp filters older than it answer -EPERM, which
+ * clock_gettime itself never does.  Both mean: ask the old call.
  */
 
 #include <vdsotime/vdso.h>

@@ -4,8 +4,9 @@
  * The functions of this process: an address from the ladder, the image there, the names that the
  * architecture's vDSO has.
  *
- * The one thing a reader would get wrong: not finding a vDSO is no failure.  Kernels boot with vdso=0,
- * emulators and debuggers take it away, and every call still has its system call; *ret tells the reason.
+ * The one thing a reader would get wrong: not finding a vDSO is no failure.  Kernels boot with
+ * vdso=0, emulators and debuggers take it away, and every call still has its system call; *ret
+ * tells the reason.
  */
 
 #include <vdsotime/vdso.h>
@@ -52,8 +53,8 @@ static void drop_function(struct vdsotime_vdso *vdso, uint32_t function, uint8_t
 }
 
 /*
- * Where the counter cannot be used, an arm kernel blanks the names of its functions; 5.5 to 5.7 forgot
- * clock_gettime64, which then answers garbage.  It is believed only beside the plain one.
+ * Where the counter cannot be used, an arm kernel blanks the names of its functions; 5.5 to 5.7
+ * forgot clock_gettime64, which then answers garbage.  It is believed only beside the plain one.
  */
 static void distrust_functions(const struct vdsotime_image *image, struct vdsotime_vdso *vdso)
 {

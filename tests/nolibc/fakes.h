@@ -3,10 +3,11 @@
 #define TESTS_NOLIBC_FAKES_H
 
 /*
- * Functions in the place of the vDSO's, in the convention of the machine: each is an address of code.
+ * Functions in the place of the vDSO's, in the convention of the machine: each is an address of
+ * code.
  *
  *   fake_fails          fails with errno 38 and writes nothing
- *   fake_words          two words of the machine: 1000 and 42 (a timespec, timeval or time of its own width)
+ *   fake_words          two words of the machine: 1000 and 42
  *   fake_negative       two words: -5 and 42; success, as after 2038 on a 32-bit machine
  *   fake_wide           two 64-bit words: 5000000000 and 42
  *   fake_cpu            7 and 3 through two pointers
@@ -19,8 +20,8 @@
 #if defined(__powerpc__)
 
 /*
- * CR0.SO is bit 3.  fake_words does what the kernel's do: it saves its return address in its caller's frame
- * and makes a frame of its own, so that a caller without one would lose its own.
+ * CR0.SO is bit 3.  fake_words does what the kernel's do: it saves its return address in its
+ * caller's frame and makes a frame of its own, so that a caller without one would lose its own.
  */
 #if defined(__powerpc64__)
 #define STORE "std"
@@ -34,17 +35,19 @@
 #define SECOND "4"
 #endif
 
-/* A clock function has its pointer in r4, the others in r3: r10 is the one that is no small number. */
+/*
+ * A clock function has its pointer in r4, the others in r3: r10 is the one that is no small number.
+ */
 #define FAKE_POINTER "mr 10, 3\n\tcmplwi 0, 3, 4096\n\tbge 0, 1f\n\tmr 10, 4\n1:\n\t"
 #define FAKE_SUCCEED "li 3, 0\n\tcrclr 3\n\tblr\n"
-#define FAKE_TRASH "li 5, -1\n\tli 6, -1\n\tli 7, -1\n\tli 8, -1\n\tli 9, -1\n\tli 11, -1\n\tli 12, -1\n\t"
+#define FAKE_TRASH \
+	"li 5, -1\n\tli 6, -1\n\tli 7, -1\n\tli 8, -1\n\tli 9, -1\n\tli 11, -1\n\tli 12, -1\n\t"
 
 __asm__(".text\n\t.p2align 2\n"
 	"fake_fails:\n\tli 3, 38\n\tcrset 3\n\tblr\n"
-	"fake_words:\n\t" FAKE_ENTER FAKE_POINTER
-	"li 0, 1000\n\t" STORE " 0, 0(10)\n\tli 0, 42\n\t" STORE " 0, " SECOND "(10)\n\t"
-	FAKE_TRASH FAKE_LEAVE FAKE_SUCCEED
-	"fake_negative:\n\t" FAKE_POINTER
+	"fake_words:\n\t" FAKE_ENTER FAKE_POINTER "li 0, 1000\n\t" STORE
+	" 0, 0(10)\n\tli 0, 42\n\t" STORE " 0, " SECOND
+	"(10)\n\t" FAKE_TRASH FAKE_LEAVE FAKE_SUCCEED "fake_negative:\n\t" FAKE_POINTER
 	"li 0, -5\n\t" STORE " 0, 0(10)\n\tli 0, 42\n\t" STORE " 0, " SECOND "(10)\n\t" FAKE_SUCCEED
 	"fake_wide:\n\t"
 	"li 5, 1\n\tlis 6, 0x2a05\n\tori 6, 6, 0xf200\n\tli 7, 0\n\tli 8, 42\n\t"

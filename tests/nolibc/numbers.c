@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The system call and error numbers of proto/vdso/native, against the kernel's own headers.  Only compiled.
+ * The system call and error numbers of proto/vdso/native, against the kernel's own headers.  Only
+ * compiled.
  */
 
 #include <asm/errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The calls: through this process's own vDSO, through functions put in its place that fail or lie, and by
- * system call alone.  The 32-bit paths and other architectures are run by tests/nolibc.
+ * The calls: through this process's own vDSO, through functions put in its place that fail or lie,
+ * and by system call alone.  The 32-bit paths and other architectures are run by tests/nolibc.
  */
 
 #include <errno.h>

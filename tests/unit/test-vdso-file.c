@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * An image made a file again: what is relocated or spread in memory gets back to what it was, and tools
- * that others wrote accept the result.
+ * An image made a file again: what is relocated or spread in memory gets back to what it was, and
+ * tools that others wrote accept the result.
  */
 
 #include <setjmp.h>
@@ -168,7 +168,7 @@ static void no_number_of_sections(struct elf_image *i)
 }
 static void sections_within_the_code(struct elf_image *i)
 {
-	memcpy(i->bytes + i->code, i->bytes + i->sections, 3 * 64);
+	memcpy(i->bytes + i->code, i->bytes + i->sections, 4 * 64);
 	elf_put(i, 40, 8, i->code);
 	elf_put(i, i->code + 2 * 64 + 24, 8, i->code); /* the names: nothing behind the code */
 }
@@ -277,7 +277,10 @@ static void test_a_file_too_small_is_refused(void **state)
 	fixture_close(&f);
 }
 
-/* What a command says of a file of these bytes, without the lines that `but` (an awk pattern) takes out. */
+/*
+ * What a command says of a file of these bytes, without the lines that `but` (an awk pattern) takes
+ * out.
+ */
 static unsigned count_complaints(const char *command, const char *but, const void *bytes, size_t n)
 {
 	char path[] = "/tmp/vdsotime-file-XXXXXX", line[1024];
@@ -299,8 +302,8 @@ static unsigned count_complaints(const char *command, const char *but, const voi
 }
 
 /*
- * The kernel's own images have notes of a type, and a section with flags, that elfutils does not know: the
- * same complaints that it has of the kernel's vdso.so on disk.
+ * The kernel's own images have notes of a type, and a section with flags, that elfutils does not
+ * know: the same complaints that it has of the kernel's vdso.so on disk.
  */
 static void test_tools_accept_the_own_vdso(void **state)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Images that somebody spoiled: one to three bytes of metadata changed at random, and every length of
- * truncation.  Built with a sanitizer, as ./check does, a byte read beyond an image ends the program.
+ * Images that somebody spoiled: one to three bytes of metadata changed at random, and every length
+ * of truncation.  Built with a sanitizer, as ./check does, a byte read beyond an image ends the
+ * program.
  *
- * VDSO_HOSTILE_RUNS and VDSO_HOSTILE_SEED in the environment: how many mutations, and from which seed.
+ * VDSO_HOSTILE_RUNS and VDSO_HOSTILE_SEED in the environment: how many mutations, and from which
+ * seed.
  */
 
 #include <setjmp.h>

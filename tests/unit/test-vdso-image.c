@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The parser and the lookup on well-formed images of every shape: class, byte order, hash tables, link
- * address, relocated, one segment or two.  What is spoiled is in test-vdso-pitfalls.c.
+ * The parser and the lookup on well-formed images of every shape: class, byte order, hash tables,
+ * link address, relocated, one segment or two.  What is spoiled is in test-vdso-pitfalls.c.
  */
 
 #include <setjmp.h>
@@ -374,7 +374,10 @@ static void test_architectures_are_told_apart(void **state)
 	assert_null(vdsotime_arch_of(&none));
 }
 
-/* vdsotime-vdso(7) has a row of the table for each architecture, with its version and its first prefix. */
+/*
+ * vdsotime-vdso(7) has a row of the table for each architecture, with its version and its first
+ * prefix.
+ */
 static void test_the_manual_has_each_architecture(void **state)
 {
 	static char page[65536];

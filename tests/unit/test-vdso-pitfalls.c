@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What other resolvers fell into, each pitfall an image of its own, and every refusal that the parser
- * knows.  Images lie in memory of exactly their size, so that a sanitizer sees a byte read beyond.
+ * What other resolvers fell into, each pitfall an image of its own, and every refusal that the
+ * parser knows.  Images lie in memory of exactly their size, so that a sanitizer sees a byte read
+ * beyond.
  */
 
 #include <setjmp.h>
@@ -740,7 +741,10 @@ static void test_many_load_segments(void **state)
 	elf_free(image);
 }
 
-/* No hash: symbols end at the strings; or, where those come first, at the next table or segment's end. */
+/*
+ * No hash: symbols end at the strings; or, where those come first, at the next table or segment's
+ * end.
+ */
 static void test_symbols_counted_without_hash(void **state)
 {
 	struct elf_image image = build(no_hash_at_all);
@@ -993,7 +997,10 @@ static void test_note_of_8_byte_alignment(void **state)
 
 	(void)state;
 	put_phdr(&image, 2, "p_align", 8);
-	/* namesz 4, descsz 12, type 5, "GNU", 12 bytes and 4 of padding, then nothing that is a note */
+	/*
+	 * namesz 4, descsz 12, type 5, "GNU", 12 bytes and 4 of padding, then nothing that is a
+	 * note
+	 */
 	elf_put(&image, at, 4, 4);
 	elf_put(&image, at + 4, 4, 12);
 	elf_put(&image, at + 8, 4, 5);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Real images, against what readelf(1) says of them: this process's own vDSO, and those of other machines
- * where the build knows a directory of them.
+ * Real images, against what readelf(1) says of them: this process's own vDSO, and those of other
+ * machines where the build knows a directory of them.
  */
 
 #include <setjmp.h>
@@ -34,8 +34,9 @@ struct expected {
 };
 
 /*
- * name@version is a hidden version, name@@version the default one.  A version's own symbol, absolute, is in
- * that version, which readelf tells in its version section (-V) and leaves out here.
+ * name@version is a hidden version, name@@version the default one.  A version's own symbol,
+ * absolute, is in that version, which readelf tells in its version section (-V) and leaves out
+ * here.
  */
 static void split_version(struct expected *expected)
 {

@@ -18,7 +18,7 @@ for source in "$root"/proto/vdso/*.c; do
 done
 for test in call file image ladder pitfalls real; do
 	# shellcheck disable=SC2086
-	gcc $flags --coverage -DVDSO_IMAGES="\"$images\"" "$root/tests/unit/test-vdso-$test.c" \
+	gcc $flags --coverage -DVDSO_IMAGES="\"$images\"" -DSOURCE_ROOT="\"$root\"" "$root/tests/unit/test-vdso-$test.c" \
 		"$root/tests/fixtures/elf-build.c" "$root/tests/fixtures/vdso-corpus.c" \
 		"$root/tests/fixtures/vdso-fixture.c" ./*.o -Wl,-u,__gcov_dump -lcmocka -o "test-$test"
 	"./test-$test" >"$test.log" 2>&1 || {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Tells where this process finds its vDSO, and whether its clocks are the kernel's: for places.sh, which runs it
- * in places of all kinds.
+ * Tells where this process finds its vDSO, and whether its clocks are the kernel's: for places.sh,
+ * which runs it in places of all kinds.
  *
- * where [RUNG [undumpable]]: only by that rung (auxval, proc, prctl); all of them without.  undumpable: after
- * the process made its own /proc unreadable to itself, as some kernels do to programs with file capabilities.
- * Prints a line
+ * where [RUNG [undumpable]]: only by that rung (auxval, proc, prctl); all of them without.
+ * undumpable: after the process made its own /proc unreadable to itself, as some kernels do to
+ * programs with file capabilities. Prints a line
  *   RUNG, REASON, clocks right|wrong
  * and leaves with 0 when the clocks are right.
  */

@@ -2,12 +2,12 @@
 /*
  * Attaching to a running daemon's page without libc: raw system calls alone.
  *
- * For language runtimes and static programs; a program with libc has libvdsotime-client, which checks
- * more, falls back by itself, and comes back after a restart.  Here the caller decides: a read that is not
- * VDSOTIME_PAGE_READ is asked of <vdsotime/vdso.h>.
+ * For language runtimes and static programs; a program with libc has libvdsotime-client, which
+ * checks more, falls back by itself, and comes back after a restart.  Here the caller decides: a
+ * read that is not VDSOTIME_PAGE_READ is asked of <vdsotime/vdso.h>.
  *
- * The one thing a reader would get wrong: the directory is trusted.  Whoever may write to it may put a
- * socket there and hand out a page that lies.
+ * The one thing a reader would get wrong: the directory is trusted.  Whoever may write to it may
+ * put a socket there and hand out a page that lies.
  */
 #ifndef VDSOTIME_ATTACH_H
 #define VDSOTIME_ATTACH_H
@@ -21,14 +21,16 @@ extern "C" {
 #define VDSOTIME_ATTACH_DIR "/run/vdsotimed"
 
 /*
- * Connects to the stamp socket in runtime_dir (NULL: VDSOTIME_ATTACH_DIR), asks for the page, checks and maps
- * it read-only, and closes every descriptor.  The page must be sealed against shrinking, so that a read of
- * it never faults, of this boot, and for the counter that this CPU has.
+ * Connects to the stamp socket in runtime_dir (NULL: VDSOTIME_ATTACH_DIR), asks for the page,
+ * checks and maps it read-only, and closes every descriptor.  The page must be sealed against
+ * shrinking, so that a read of it never faults, of this boot, and for the counter that this CPU
+ * has.
  *
- * Returns 0 and *ret; or -ENAMETOOLONG, the error of connect(2) (-ENOENT, -ECONNREFUSED, -EACCES), -EPROTO
- * when the other side speaks another protocol or hands out no page, -EPERM on a page without its seal,
- * -EBADMSG on one that vdsotime_page_check() refuses, and errors of the other system calls.  Waits for the
- * daemon's answer.  Thread-safe; not for signal handlers.
+ * Returns 0 and *ret; or -ENAMETOOLONG, the error of connect(2) (-ENOENT, -ECONNREFUSED, -EACCES),
+ * -EPROTO when the other side speaks another protocol or hands out no page, -EPERM on a page
+ * without its seal,
+ * -EBADMSG on one that vdsotime_page_check() refuses, and errors of the other system calls.  Waits
+ * for the daemon's answer.  Thread-safe; not for signal handlers.
  */
 int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **ret);
 

@@ -8,10 +8,11 @@
  * An image is (pointer, length): checked once, then searched and listed.  Any class, byte order and
  * machine on any host; hostile input gets a reason, never a fault.  The architectures are data.
  *
- * Freestanding: needs no libc, sets no errno, allocates nothing, keeps no state.  Every function may
- * be called from any thread and from a signal handler.
+ * Freestanding: needs no libc, sets no errno, allocates nothing, keeps no state.  Every function
+ * may be called from any thread and from a signal handler.
  *
- * The one thing to know: a struct here points into the caller's bytes and lives no longer than they.
+ * The one thing to know: a struct here points into the caller's bytes and lives no longer than
+ * they.
  */
 
 #include <stddef.h>
@@ -61,7 +62,7 @@ enum vdsotime_reason {
 	VDSOTIME_REASON_NO_AUXV, /* no auxiliary vector could be had */
 	VDSOTIME_REASON_UNREADABLE, /* an address was named, but there is no readable memory */
 	VDSOTIME_REASON_NO_FUNCTIONS, /* an image without time functions */
-	VDSOTIME_REASON_DISTRUSTED, /* a function known to lie where its plain twin is switched off */
+	VDSOTIME_REASON_DISTRUSTED, /* known to lie where its plain twin is switched off */
 	VDSOTIME_REASON_ARCH, /* this architecture is not in the table */
 
 	VDSOTIME_REASONS /* their number */
@@ -86,12 +87,11 @@ struct vdsotime_segment {
 };
 
 /*
- * A checked image.  Plain data, filled by vdsotime_image_parse(); read its fields freely, change none.
- * Offsets are from the first byte of the image; 0 where the image has no such table.
+ * A checked image.  Plain data, filled by vdsotime_image_parse(); read its fields freely, change
+ * none. Offsets are from the first byte of the image; 0 where the image has no such table.
  */
 struct vdsotime_image {
-	const unsigned char
-		*data; /* the caller's memory: must outlive this struct and its symbols */
+	const unsigned char *data; /* the caller's: must outlive this struct and its symbols */
 	size_t size_bytes;
 	uint64_t base; /* the address of the first byte in the process that the image belongs to */
 	uint64_t bias; /* link address + bias = address, modulo 2^32 or 2^64 */
@@ -125,9 +125,9 @@ struct vdsotime_image {
 };
 
 /*
- * How the bytes lie.  By default as the kernel maps them: one piece, in which a segment is where its
- * link address puts it relative to the first.  AS_FILE: at p_offset, as in an ELF file on disk.  The
- * two are the same for every vDSO that a kernel maps.
+ * How the bytes lie.  By default as the kernel maps them: one piece, in which a segment is where
+ * its link address puts it relative to the first.  AS_FILE: at p_offset, as in an ELF file on disk.
+ * The two are the same for every vDSO that a kernel maps.
  */
 #define VDSOTIME_IMAGE_AS_FILE 1u
 
@@ -145,9 +145,9 @@ int vdsotime_image_parse(const void *data, size_t size_bytes, uint64_t base, uin
 
 /*
  * The size of the image that is mapped at data, told from its header and program headers alone:
- * what a caller without a length gives to vdsotime_image_parse().  Reads at most the first readable_bytes
- * (a page is certain to be mapped where a vDSO is); the result is rounded up to whole pages of
- * 4096 bytes.  Returns 0 or a negative reason.
+ * what a caller without a length gives to vdsotime_image_parse().  Reads at most the first
+ * readable_bytes (a page is certain to be mapped where a vDSO is); the result is rounded up to
+ * whole pages of 4096 bytes.  Returns 0 or a negative reason.
  */
 int vdsotime_image_extent(const void *data, size_t readable_bytes, size_t *ret_bytes);
 
@@ -180,7 +180,7 @@ enum vdsotime_lookup {
 
 struct vdsotime_symbol {
 	const char *name; /* in the image, ended within it; never NULL */
-	const char *version; /* in the image; NULL when unversioned */
+	const char *version; /* in the image; NULL when unversioned, "" when defined nowhere */
 	uint64_t value; /* st_value as it stands */
 	uint64_t size_bytes; /* st_size; 0 is common, never rely on it */
 	uint64_t address; /* bias + value, in an executable segment; 0 when not callable.  A Thumb
@@ -204,9 +204,9 @@ int vdsotime_image_lookup(const struct vdsotime_image *image, const char *name, 
 	uint32_t lookup, struct vdsotime_symbol *ret);
 
 /*
- * The symbol at index, 1 to image->symbols - 1, callable or not: a listing.
- * Returns 0, or -VDSOTIME_REASON_NO_SYMBOL past the end, or -VDSOTIME_REASON_STRINGS when the name is
- * outside the string table.
+ * The symbol at index, 1 to image->symbols - 1, callable or not: a listing. Returns 0, or
+ * -VDSOTIME_REASON_NO_SYMBOL past the end, or -VDSOTIME_REASON_STRINGS when the name is outside the
+ * string table.
  */
 int vdsotime_image_symbol(
 	const struct vdsotime_image *image, uint32_t index, struct vdsotime_symbol *ret);

@@ -8,8 +8,8 @@
  * <vdsotime/vdso-image.h> reads the image.  Here it is found, through the caller's hints or the
  * kernel, and becomes functions; a call takes the vDSO's when there is one, else the system call.
  *
- * Freestanding: needs no libc, sets no errno, allocates nothing, keeps no state.  Every function may
- * be called from any thread and from a signal handler.  Link libvdsotime-core.a (pkg-config
+ * Freestanding: needs no libc, sets no errno, allocates nothing, keeps no state.  Every function
+ * may be called from any thread and from a signal handler.  Link libvdsotime-core.a (pkg-config
  * libvdsotime-core).  A vDSO call may need 8 KiB of stack below it: see vdsotime-vdso(7).
  *
  * The one thing to know: addresses are of one process and one exec.  Never hand them to another.
@@ -86,21 +86,22 @@ struct vdsotime_vdso {
 };
 
 /*
- * Finds the vDSO of this process and its functions.  hints may be NULL.
- * *ret is always filled and usable, as "none" is an ordinary answer.  Returns 0 when the vDSO has at
- * least one of the functions, else the negative of ret->reason.
+ * Finds the vDSO of this process and its functions.  hints may be NULL. *ret is always filled and
+ * usable, as "none" is an ordinary answer.  Returns 0 when the vDSO has at least one of the
+ * functions, else the negative of ret->reason.
  */
 int vdsotime_vdso_resolve(const struct vdsotime_hints *hints, struct vdsotime_vdso *ret);
 
 /*
- * The same for the image at base, of size_bytes (0: found out from its headers), which must be readable.
- * Versions are matched exactly, else unversioned.  *ret is always filled.
+ * The same for the image at base, of size_bytes (0: found out from its headers), which must be
+ * readable. Versions are matched exactly, else unversioned.  *ret is always filled.
  */
 int vdsotime_vdso_from_image(const void *base, size_t size_bytes, struct vdsotime_vdso *ret);
 
 /*
- * The same for a parsed image of any machine and process: the addresses in *ret are for showing, and
- * for calling only when the image is this process's own.  An address that does not fit uintptr_t is 0.
+ * The same for a parsed image of any machine and process: the addresses in *ret are for showing,
+ * and for calling only when the image is this process's own.  An address that does not fit
+ * uintptr_t is 0.
  */
 int vdsotime_vdso_from_parsed(const struct vdsotime_image *image, struct vdsotime_vdso *ret);
 
@@ -111,8 +112,8 @@ int vdsotime_vdso_from_parsed(const struct vdsotime_image *image, struct vdsotim
 void vdsotime_vdso_set(struct vdsotime_vdso *vdso, uint32_t function, uintptr_t address);
 
 /*
- * Tells whether all of [address, address + size_bytes) can be read, without a fault: 1, 0, or -1 when
- * the kernel lets no probe through.  Costs some system calls.
+ * Tells whether all of [address, address + size_bytes) can be read, without a fault: 1, 0, or -1
+ * when the kernel lets no probe through.  Costs some system calls.
  */
 int vdsotime_probe_readable(uintptr_t address, size_t size_bytes);
 
@@ -157,8 +158,8 @@ int vdsotime_call_clock_gettime(
 /*
  * The clocks through the vDSO: 0 or -errno, *ret written on success only.  A vDSO that fails is not
  * believed: the system call is asked and its answer given.  clock_id is any that the kernel knows;
- * the vDSO itself serves REALTIME, MONOTONIC, RAW, BOOTTIME, TAI and the coarse ones, the rest cost a
- * system call.  A bad pointer may raise SIGSEGV.
+ * the vDSO itself serves REALTIME, MONOTONIC, RAW, BOOTTIME, TAI and the coarse ones, the rest cost
+ * a system call.  A bad pointer may raise SIGSEGV.
  */
 #if VDSOTIME_CALL_IN_PLACE
 static inline int vdsotime_vdso_clock_gettime(
@@ -179,8 +180,8 @@ static inline int vdsotime_vdso_clock_gettime(
 #endif
 
 /*
- * The resolution of a clock.  It does not tell whether the clock exists: vDSOs answer clock_getres for
- * auxiliary clocks (16 to 23) that are not there; ask clock_gettime.
+ * The resolution of a clock.  It does not tell whether the clock exists: vDSOs answer clock_getres
+ * for auxiliary clocks (16 to 23) that are not there; ask clock_gettime.
  */
 int vdsotime_vdso_clock_getres(
 	const struct vdsotime_vdso *vdso, int32_t clock_id, struct vdsotime_timespec *ret);

@@ -47,10 +47,10 @@ static inline NATIVE_WORD sys_call6(NATIVE_WORD number, NATIVE_WORD a, NATIVE_WO
 }
 
 /*
- * A vDSO function answers as a system call does: CR0.SO set, and errno in r3.  Its address is that of
- * code (ELFv1 has no descriptor for it), it keeps r2 and r13 and stores its return address in its
- * caller's frame: it gets a frame of its own, below what the compiler may have put under the stack
- * pointer without saying so.
+ * A vDSO function answers as a system call does: CR0.SO set, and errno in r3.  Its address is that
+ * of code (ELFv1 has no descriptor for it), it keeps r2 and r13 and stores its return address in
+ * its caller's frame: it gets a frame of its own, below what the compiler may have put under the
+ * stack pointer without saying so.
  */
 static inline int native_call3(uintptr_t address, NATIVE_WORD a, NATIVE_WORD b, NATIVE_WORD c)
 {

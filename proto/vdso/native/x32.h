@@ -3,8 +3,8 @@
 #define PROTO_VDSO_NATIVE_X32_H
 
 /*
- * x32: x86-64 with 32-bit addresses.  Times and system call arguments are 64-bit; calls with pointers inside
- * structs have numbers of their own.
+ * x32: x86-64 with 32-bit addresses.  Times and system call arguments are 64-bit; calls with
+ * pointers inside structs have numbers of their own.
  */
 
 #define NATIVE_MACHINE MACHINE_X86_64
