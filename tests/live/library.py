@@ -6,60 +6,16 @@
 """
 
 import os
-import queue
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import tap
 from daemon import PATIENCE_S, Daemon
-
-
-class Program:
-    """A running program whose lines are waited for."""
-
-    def __init__(self, command, environment=None):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=dict(os.environ, **(environment or {})))
-        self.lines = queue.Queue()
-        threading.Thread(target=self.pump, daemon=True).start()
-
-    def pump(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-        self.lines.put(None)
-
-    def wait_for(self, words):
-        """The first line with these words in it, and how long it took; fails on the end of its output."""
-        start = time.monotonic()
-        while (left := start + PATIENCE_S - time.monotonic()) > 0:
-            try:
-                line = self.lines.get(timeout=left)
-            except queue.Empty:
-                break
-            if line is None or line.startswith(("FAILED", "BACKWARD", "WRONG")):
-                raise AssertionError(f"waiting for {words!r}: {line or 'the program ended'}")
-            if words in line:
-                return line, time.monotonic() - start
-        raise AssertionError(f"no line with {words!r} within {PATIENCE_S} s")
-
-    def finish(self):
-        self.process.stdin.close()
-        line, _ = self.wait_for("reads ")
-        assert self.process.wait(PATIENCE_S) == 0
-        return int(line.split()[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+from program import Program
 
 
 def test_a_reader_survives_its_daemons(daemon, reader, *_):
@@ -104,6 +60,18 @@ def test_a_page_kept_by_the_service_manager_goes_on(daemon, reader, *_):
                 time.sleep(0.3)
             print(f"# {program.finish()} reads")
         os.close(page)
+
+
+def test_another_time_namespace_gets_its_own_clocks(daemon, reader, *_):
+    """REALTIME and TAI from the page, the others from its own vDSO: the reader compares each with its kernel's."""
+    enter = ["unshare", "--user", "--map-root-user", "--time", "--monotonic=1000", "--boottime=2000"]
+    if subprocess.run([*enter, "true"], capture_output=True, check=False).returncode:
+        raise tap.Skip("no time namespaces to be had here")
+    with Daemon(daemon) as d, Program([*enter, reader, d.runtime_dir]) as program:
+        program.wait_for("page: another time namespace")
+        d.stop()
+        program.wait_for("vdso: ")
+        print(f"# {program.finish()} reads")
 
 
 def test_stamps_come_over_the_socket(daemon, _reader, stamper, *_):

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The client library of other machines: compiled whole, and run, natively or under qemu-user.
+
+    foreign.py VDSOTIMED SOURCE_DIR
+"""
+
+import glob
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import tap
+from daemon import PATIENCE_S, Daemon
+from program import Program
+
+ROOMS = ("client/*.c", "proto/page/*.c", "proto/wire/*.c", "proto/vdso/*.c")
+ARGUMENTS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-D_GNU_SOURCE",
+             '-DVDSOTIME_VERSION="test"']
+INCLUDE = ("", "proto/include", "client/include", "tests/live/plain")
+FIXTURES = ["tests/fixtures/fake-daemon.c", "tests/fixtures/live-page.c"]
+
+
+class Compiler:
+    """Makes static programs of a machine with the library in them."""
+
+    def __init__(self, candidates, source, folder):
+        self.words = next((c for c in candidates if shutil.which(c[0]) and has_libc(c, folder)), None)
+        if not self.words:
+            raise tap.Skip(f"none of {', '.join(' '.join(c) for c in candidates)} makes programs here")
+        self.source, self.folder, self.library = source, folder, []
+        self.library = [self.run("-c", path) for room in ROOMS for path in glob.glob(os.path.join(source, room))]
+
+    def run(self, *words):
+        output = os.path.join(self.folder, f"{len(os.listdir(self.folder))}.out")
+        include = [f"-I{os.path.join(self.source, f)}" for f in INCLUDE]
+        subprocess.run([*self.words, *ARGUMENTS, *include, "-o", output, *words], check=True)
+        return output
+
+    def program(self, *sources):
+        return self.run(*(os.path.join(self.source, s) for s in sources), "-static", "-pthread", *self.library)
+
+
+def has_libc(words, folder):
+    source = os.path.join(folder, "empty.c")
+    with open(source, "w", encoding="ascii") as f:
+        f.write("#include <stdio.h>\nint main(void) { return 0; }\n")
+    done = subprocess.run([*words, "-static", "-o", os.path.join(folder, "empty"), source],
+                          capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def emulator(machine):
+    for name in (f"qemu-{machine}-static", f"qemu-{machine}"):
+        if shutil.which(name):
+            return name
+    raise tap.Skip(f"no qemu-{machine}")
+
+
+def test_i386_programs_read_the_page_of_this_daemon(daemon, source):
+    if platform.machine() != "x86_64":
+        raise tap.Skip("this is no x86-64")
+    compilers = [["i686-linux-gnu-gcc", "-msse2"], ["gcc", "-m32", "-msse2"]]
+    with tempfile.TemporaryDirectory(prefix="vdsotimed-i386-") as folder:
+        compiler = Compiler(compilers, source, folder)
+        try:
+            subprocess.run([os.path.join(folder, "empty")], check=True)
+        except OSError as e:
+            raise tap.Skip("this kernel runs no i386 programs") from e
+        reader = compiler.program("tests/live/reader.c")
+        with Daemon(daemon) as d, Program([reader, d.runtime_dir]) as program:
+            program.wait_for("page: the page answers")
+            d.process.kill()
+            program.wait_for("vdso: ")
+            print(f"# {program.finish()} reads")
+        stamper = compiler.program("tests/live/stamper.c")
+        with Daemon(daemon) as d:
+            subprocess.run([stamper, d.runtime_dir], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)
+
+
+def check_emulated(daemon, source, machine, name):
+    qemu = emulator(machine)
+    with tempfile.TemporaryDirectory(prefix=f"vdsotimed-{machine}-") as folder:
+        compiler = Compiler([[name]], source, folder)
+        own_page = compiler.program("tests/live/foreign-page.c", *FIXTURES)
+        for options in ([], ["-p", "65536"]):
+            done = subprocess.run([qemu, *options, own_page], stdout=subprocess.PIPE, text=True, check=False,
+                                  timeout=PATIENCE_S)
+            print(f"# {' '.join([qemu, *options])}: {done.stdout.rstrip()}")
+            assert done.returncode == 0, done.returncode
+        reader = compiler.program("tests/live/reader.c")
+        with Daemon(daemon) as d, Program([qemu, reader, d.runtime_dir]) as program:
+            program.wait_for("syscall: the page is for a counter that is not read here")
+            print(f"# {program.finish()} reads")
+
+
+def test_aarch64_reads_a_page_of_its_counter_and_refuses_another(daemon, source):
+    check_emulated(daemon, source, "aarch64", "aarch64-linux-gnu-gcc")
+
+
+def test_riscv64_reads_a_page_of_its_counter_and_refuses_another(daemon, source):
+    check_emulated(daemon, source, "riscv64", "riscv64-linux-gnu-gcc")
+
+
+if __name__ == "__main__":
+    tap.run(sys.modules[__name__], *sys.argv[1:])
