@@ -181,10 +181,13 @@ struct aim {
 	uint64_t mult;
 };
 
-/* How much a clock may have changed its rate, relative. */
+/*
+ * How much a clock may have changed its rate, relative: from where it was told to be to the far end of
+ * what it may be told.
+ */
 static double unseen_of(const struct discipline *d, const struct discipline_order *o)
 {
-	return (double)o->max_slew_ppb * PPB + d->rate.uncertainty;
+	return (double)o->max_slew_ppb * PPB + fabs(d->factor - 1) + d->rate.uncertainty;
 }
 
 /* By how much that may have moved it since its last sample, at now, ns. */
@@ -202,8 +205,8 @@ static double moved_of(
 static struct fixed fresh_start(const struct discipline *d, const struct model *m,
 	const struct track *t, const struct discipline_order *o)
 {
-	struct fixed start =
-		fixed_add(model_at(m, o->now_ticks), model_bound_ns(m) + moved_of(d, m, o));
+	struct fixed start = fixed_add(
+		model_at(m, o->now_ticks), model_bound_ns(m) + moved_of(d, m, o) + o->slack_ns);
 	struct fixed end;
 	uint64_t end_ticks, window_ns, tracking;
 	double above;
@@ -302,7 +305,7 @@ static struct tracking tracking_of(const struct discipline *d, const struct mode
 	double per_page_ns = m->slope * MULT_ONE / (double)monotonic->mult;
 
 	return (struct tracking){
-		.bound_ns = fabs(lag) + model_bound_ns(m) + moved_of(d, m, o),
+		.bound_ns = fabs(lag) + model_bound_ns(m) + moved_of(d, m, o) + o->slack_ns,
 		.growth = (unseen_of(d, o) + bend) * per_page_ns,
 		.bend = bend,
 	};
@@ -311,6 +314,16 @@ static struct tracking tracking_of(const struct discipline *d, const struct mode
 static uint64_t growth_of(double per_ns)
 {
 	return (uint64_t)fmin(ceil(per_ns * MULT_ONE), MULT_ONE - 1);
+}
+
+/* The window, cut down so that no reader's product overflows at either rate. */
+static uint32_t window_within(uint32_t log2, uint64_t mult, uint64_t raw_mult)
+{
+	uint64_t larger = mult > raw_mult ? mult : raw_mult;
+
+	while (log2 > 0 && larger > UINT64_MAX >> log2)
+		log2--;
+	return log2;
 }
 
 void discipline_line(
@@ -324,8 +337,9 @@ void discipline_line(
 	uint64_t base = choose_base(&monotonic, &raw, o->now_ticks - lag_ticks);
 	double loss;
 
-	ret->meta = (fmax(t.bend, raw_t.bend) > BENT ? o->bent_window_log2 : o->window_log2) &
-		    VDSOTIME_META_WINDOW_MASK;
+	ret->meta = window_within(
+		fmax(t.bend, raw_t.bend) > BENT ? o->bent_window_log2 : o->window_log2,
+		monotonic.mult, raw.mult);
 	ret->word[VDSOTIME_WORD_COUNTER] = base;
 	ret->word[VDSOTIME_WORD_MULT] = monotonic.mult;
 	ret->word[VDSOTIME_WORD_MONOTONIC] = (uint64_t)base_of(&monotonic, base, &loss);

@@ -54,6 +54,7 @@ struct discipline_order {
 	uint32_t
 		bent_window_log2; /* of a line that catches up, and must not be followed far beyond target */
 	uint64_t max_slew_ppb;
+	double slack_ns; /* by which clocks may be off beside: their offsets, other CPUs' counters */
 };
 
 void discipline_init(struct discipline *d, const struct rate_registration *registration);

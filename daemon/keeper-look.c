@@ -20,19 +20,16 @@ void news_add(struct news *n, enum event_kind kind, int64_t amount)
 	n->count++;
 }
 
-static bool news_has(const struct news *n, enum event_kind kind)
-{
-	for (unsigned int i = 0; i < n->count; i++)
-		if (n->item[i].kind == kind)
-			return true;
-	return false;
-}
-
 void keeper_read_clocksource(struct keeper *k, struct news *n)
 {
 	char current[sizeof(k->clocksource)] = "", available[sizeof(k->clocksources)] = "";
 
-	k->os->clocksource_read(k->os->ctx, current, sizeof(current), available, sizeof(available));
+	int r = k->os->clocksource_read(
+		k->os->ctx, current, sizeof(current), available, sizeof(available));
+
+	/* no answer for once (no descriptor left, say) is no news */
+	if (n && r < 0)
+		return;
 	if (n && strcmp(current, k->clocksource) == 0 && strcmp(available, k->clocksources) == 0)
 		return;
 	bool changed = strcmp(current, k->clocksource) != 0, used = k->counter.usable;
@@ -190,11 +187,11 @@ int keeper_compare_restored(struct keeper *k)
 	r = keeper_look(k, &news);
 	if (r < 0)
 		return r;
-	k->disturbed = before || news_has(&news, EVENT_CLOCKSOURCE_CHANGED) ||
-		       realtime != k->sample.realtime_offset_ns ||
+	if (line_is_on(line) && k->counter.usable && discipline_ready(&k->discipline) &&
+		has_parted(k, line))
+		k->parted = true;
+	k->disturbed = before || k->parted || realtime != k->sample.realtime_offset_ns ||
 		       boottime != k->sample.boottime_offset_ns ||
-		       (int32_t)line->meta >> VDSOTIME_META_TAI_SHIFT != k->sample.tai_offset_s ||
-		       (line_is_on(line) && k->counter.usable && discipline_ready(&k->discipline) &&
-			       has_parted(k, line));
+		       (int32_t)line->meta >> VDSOTIME_META_TAI_SHIFT != k->sample.tai_offset_s;
 	return 0;
 }

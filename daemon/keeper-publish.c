@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/keeper-state.h"
 
-#include <math.h>
-
 #include "daemon/line.h"
 
 /* A line that took too long to make is made again, but not for ever. */
@@ -89,10 +87,12 @@ static void make_line(const struct keeper *k, const struct vdsotime_line *old,
 		.until_ticks = now + ticks_of(k, PUBLISH_SPAN_NS),
 		.target_ticks = now + ticks_of(k, keeper_period_ns(k)),
 		.max_slew_ppb = k->options.max_slew_ppb,
+		.slack_ns = (double)k->sample.offset_slack_ns +
+			    (double)k->warp.worst_ticks * k->discipline.rate.ns_per_tick,
 	};
 
 	choose_windows(k, &order);
-	if (!k->disturbed && line_is_on(old)) {
+	if (!k->parted && line_is_on(old)) {
 		if (line_covers(old, order.until_ticks))
 			order.old = old;
 		else
@@ -100,9 +100,6 @@ static void make_line(const struct keeper *k, const struct vdsotime_line *old,
 	}
 	*ret = (struct vdsotime_line){ 0 };
 	discipline_line(&k->discipline, &order, ret);
-	ret->extra[VDSOTIME_EXTRA_TRACKING] +=
-		k->sample.offset_slack_ns +
-		(uint64_t)ceil((double)k->warp.worst_ticks * k->discipline.rate.ns_per_tick);
 	fill_line(k, ret, old->extra[VDSOTIME_EXTRA_EPOCH] + (k->disturbed ? 1 : 0));
 	*ret_order = order;
 }
@@ -153,6 +150,7 @@ static void publish_on(struct keeper *k, struct news *n)
 	if (!line_is_on(&old))
 		news_add(n, EVENT_PAGE_ON, 0);
 	k->disturbed = false;
+	k->parted = false;
 }
 
 /*
@@ -169,15 +167,16 @@ static void publish_off(struct keeper *k, struct news *n)
 		return;
 	if (!first) {
 		uint64_t now = k->counter.kind != VDSOTIME_COUNTER_NONE ? keeper_counter_now(k) : 0;
+		uint64_t end = old.word[VDSOTIME_WORD_COUNTER] +
+			       (UINT64_C(1) << (old.meta & VDSOTIME_META_WINDOW_MASK));
 		struct vdsotime_instant at;
 
+		/* its counter is now in any case: a stamp of before is not this line's */
 		line = old;
-		if (line_covers(&old, now)) {
-			vdsotime_line_instant(&old, now, &at);
-			line.word[VDSOTIME_WORD_COUNTER] = now;
-			line.word[VDSOTIME_WORD_MONOTONIC] = (uint64_t)at.monotonic_ns;
-			line.word[VDSOTIME_WORD_RAW] = (uint64_t)at.monotonic_raw_ns;
-		}
+		vdsotime_line_instant(&old, line_covers(&old, now) ? now : end, &at);
+		line.word[VDSOTIME_WORD_COUNTER] = now;
+		line.word[VDSOTIME_WORD_MONOTONIC] = (uint64_t)at.monotonic_ns;
+		line.word[VDSOTIME_WORD_RAW] = (uint64_t)at.monotonic_raw_ns;
 		line.meta = VDSOTIME_META_OFF;
 	}
 	fill_line(k, &line, old.extra[VDSOTIME_EXTRA_EPOCH] + 1);
@@ -186,6 +185,7 @@ static void publish_off(struct keeper *k, struct news *n)
 	if (line_is_on(&old))
 		news_add(n, EVENT_PAGE_OFF, 0);
 	k->disturbed = false;
+	k->parted = false;
 }
 
 void keeper_publish(struct keeper *k, struct news *n)

@@ -33,8 +33,20 @@ static uint32_t leap_of(const struct os_timex *t)
 }
 
 /*
- * A drop of the number is a claim, and so is a rise that the kernel cannot have made, and the first that is
- * seen, whatever has been added to it.
+ * The leap that clocks may still be about to make.  kernel/time/ntp.c, __do_adjtimex(), tells TIME_OOP and
+ * TIME_WAIT from the second's very beginning, some ms before the tick that moves the clocks; what tells
+ * then whether it has is the time of day, see sync_until_leap_ns().
+ */
+static uint32_t due_of(const struct os_timex *t)
+{
+	if (t->status & STA_INS)
+		return t->state == TIME_WAIT ? VDSOTIME_LEAP_NONE : VDSOTIME_LEAP_INSERT;
+	return t->status & STA_DEL ? VDSOTIME_LEAP_DELETE : VDSOTIME_LEAP_NONE;
+}
+
+/*
+ * A drop of the number is a claim, and so is a rise that the kernel cannot have made, as it adds whole
+ * multiples, and the first that is seen, whatever has been added to it.
  */
 static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t boottime_ns)
 {
@@ -42,8 +54,9 @@ static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t boo
 	int64_t seconds = (boottime_ns - s->last_look_ns) / NSEC_PER_SEC + 2;
 	int64_t grown_us = seconds * KERNEL_GROWTH_US;
 
-	if (s->has_look && t->maxerror_us >= s->last_maxerror_us &&
-		t->maxerror_us <= s->last_maxerror_us + grown_us)
+	int64_t rise_us = t->maxerror_us - s->last_maxerror_us;
+
+	if (s->has_look && rise_us >= 0 && rise_us <= grown_us && rise_us % KERNEL_GROWTH_US == 0)
 		return;
 	s->claim_is_zero = t->maxerror_us % KERNEL_GROWTH_US == 0 &&
 			   (!s->has_look || t->maxerror_us <= grown_us);
@@ -58,7 +71,8 @@ void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t 
 		sync_init(s);
 		return;
 	}
-	s->due = timex->state == TIME_OOP ? VDSOTIME_LEAP_NONE : leap_of(timex);
+	s->due = due_of(timex);
+	s->told_done = timex->state == TIME_OOP || timex->state == TIME_WAIT;
 	if (timex->status & STA_UNSYNC) {
 		s->state = KEEPER_SYNC_UNSYNCHRONISED;
 		s->leap = VDSOTIME_LEAP_UNKNOWN;
@@ -98,5 +112,8 @@ int64_t sync_until_leap_ns(const struct sync *s, int64_t realtime_ns)
 		return 0;
 	if (until > NSEC_PER_DAY - LEAP_LATE_NS)
 		return 0;
+	/* the kernel says that it is done, and by the time of day it is */
+	if (s->told_done)
+		return INT64_MAX;
 	return until < 0 ? until + NSEC_PER_DAY : until;
 }

@@ -38,6 +38,7 @@ struct sync {
 	int64_t claimed_at_ns; /* BOOTTIME, no later than it was made */
 	uint32_t leap; /* enum vdsotime_leap: what may be told */
 	uint32_t due; /* enum vdsotime_leap: what the kernel will do, synchronised or not */
+	bool told_done; /* the kernel says that the leap is over, some ms before it is */
 };
 
 void sync_init(struct sync *s);

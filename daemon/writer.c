@@ -53,6 +53,11 @@ static int open_for_readers(struct writer *w)
 	return w->reader_fd < 0 ? -errno : 0;
 }
 
+static void wake_waiters(struct writer *w)
+{
+	syscall(SYS_futex, &w->page->epoch, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 /* 1: this page goes on; 0: it is not one of ours. */
 static int adopt(struct writer *w, int fd, const struct page_identity *identity)
 {
@@ -65,6 +70,8 @@ static int adopt(struct writer *w, int fd, const struct page_identity *identity)
 		page_is_ours(w->page, sizeof(*w->page), identity) &&
 		page_recover(w->page, &w->line) && open_for_readers(w) == 0) {
 		w->restored = true;
+		/* the writer before us may have died between its store and its wake */
+		wake_waiters(w);
 		return 1;
 	}
 	writer_deinit(w);
@@ -123,5 +130,5 @@ void writer_publish(struct writer *w, const struct vdsotime_line *line)
 	w->line.extra[VDSOTIME_EXTRA_GENERATION] = generation + 1;
 	page_publish(w->page, &w->line);
 	if (w->line.extra[VDSOTIME_EXTRA_EPOCH] != epoch)
-		syscall(SYS_futex, &w->page->epoch, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+		wake_waiters(w);
 }

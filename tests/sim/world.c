@@ -460,6 +460,18 @@ static int os_clock_gettime_syscall_ns(void *ctx, int32_t clock_id, int64_t *ret
 	return world_read(ctx, clock_id, ret);
 }
 
+/* kernel/time/ntp.c, __do_adjtimex(): from the second's beginning on, before the tick that leaps. */
+static void tell_leap_early(struct os_timex *t, int64_t second)
+{
+	if (t->state == TIME_INS && (t->status & STA_INS) && second % 86400 == 0) {
+		t->state = TIME_OOP;
+		t->tai_offset_s++;
+	} else if (t->state == TIME_DEL && (t->status & STA_DEL) && (second + 1) % 86400 == 0) {
+		t->state = TIME_WAIT;
+		t->tai_offset_s--;
+	}
+}
+
 static int os_timex_read(void *ctx, struct os_timex *ret)
 {
 	struct world *w = ctx;
@@ -468,6 +480,7 @@ static int os_timex_read(void *ctx, struct os_timex *ret)
 	if (w->sync == WORLD_FORBIDDEN)
 		return -EPERM;
 	*ret = w->timex;
+	tell_leap_early(ret, world_clock(w, CLOCK_REALTIME) / NSEC_PER_SEC);
 	if (ret->status & STA_UNSYNC)
 		ret->state = TIME_ERROR;
 	return 0;
