@@ -130,7 +130,8 @@ enum vdsotime_page_refusal vdsotime_page_check(const struct vdsotime_page *page,
 
 /*
  * What clock said when the counter was stamp_ticks, by the line in force then.  1 and *ret_ns; 0 where no
- * line of the page covers that moment (too old, in a gap, in the future).  At most 16 loads of a line.
+ * line of the page covers that moment (too old, in a gap, in the future).  At most VDSOTIME_PAGE_TRIES + 10
+ * loads of a line.
  */
 int vdsotime_page_resolve(
 	const struct vdsotime_page *page, int32_t clock, uint64_t stamp_ticks, int64_t *ret_ns);
