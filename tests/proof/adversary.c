@@ -6,8 +6,10 @@
  * each load of the page, each pair of loads, and triples and storms drawn at random return boundary
  * values.  Asserted: all loads lie on the page and are aligned; there are never more of them than the
  * tries allow; a time is only given when the sequence, as loaded, was even and the same twice, and the
- * counter within the window, as loaded; nothing is written without a time.  The sanitizers watch for
+ * counter, read in between, within the window; nothing is written without a time.  The sanitizers watch for
  * undefined behaviour.
+ *
+ *     adversary [TIMES [ONE_PAIR_IN]]   how many triples and storms of each reader; fewer pairs
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -18,14 +20,18 @@
 #include <vdsotime/counter.h>
 
 static uint64_t lying_load(const void *p, size_t size);
-static uint64_t counter_now;
+static uint64_t lying_counter(void);
 
 #define __atomic_load_n(p, order) ((__typeof__(*(p) + 0))lying_load((p), sizeof(*(p))))
-#define vdsotime_counter_read(order) ((void)(order), counter_now)
+#define vdsotime_counter_read(order) ((void)(order), lying_counter())
 #include "proto/page/page.c"
 #include "proto/page/publish.c"
 #undef vdsotime_counter_read
 #include "tests/proof/lines.h"
+
+/* What the contracts promise, whatever the headers' constants have become. */
+#define MOST_TRIES 8
+#define MOST_HALVINGS 10
 
 #define GENERATIONS (VDSOTIME_PAGE_RING + 100)
 #define ORIGIN (UINT64_C(1) << 40)
@@ -58,6 +64,9 @@ static unsigned int storm;
 static unsigned int loads;
 static uint32_t seq, seq_before, meta;
 static uint64_t counter;
+/* How many loads there had been at the last two sequences, and when the CPU's counter was read. */
+static unsigned int seq_at, seq_before_at, counter_at;
+static uint64_t counter_now;
 static uint64_t runs;
 
 static uint64_t boundary[26];
@@ -94,7 +103,9 @@ static void remember(size_t offset, uint64_t value)
 {
 	if (offset == offsetof(struct vdsotime_line, seq)) {
 		seq_before = seq;
+		seq_before_at = seq_at;
 		seq = (uint32_t)value;
+		seq_at = loads;
 	} else if (offset == offsetof(struct vdsotime_line, meta)) {
 		meta = (uint32_t)value;
 	} else if (offset == offsetof(struct vdsotime_line, word)) {
@@ -120,14 +131,22 @@ static uint64_t lying_load(const void *p, size_t size)
 		value = boundary[random_next() % 26];
 	if (size == 4)
 		value = (uint32_t)value;
-	loads++;
 	remember((at - offsetof(struct vdsotime_page, line)) % sizeof(struct vdsotime_line), value);
+	loads++;
 	return value;
+}
+
+static uint64_t lying_counter(void)
+{
+	counter_at = loads;
+	return counter_now;
 }
 
 /* What must hold of a read that gave a time. */
 static void check_try(void)
 {
+	if (counter_at <= seq_before_at || counter_at > seq_at)
+		fail("the counter was not read while the line was in force");
 	if (seq != seq_before || seq % 2 == 1)
 		fail("a time from a line that was being written");
 	if ((counter_now - counter) >> (meta & VDSOTIME_META_WINDOW_MASK) != 0)
@@ -148,7 +167,7 @@ static void check_ns(int32_t clock)
 	enum vdsotime_page_result result =
 		vdsotime_page_read_ns(page, clock, VDSOTIME_COUNTER_FENCE, &ns);
 
-	check_loads(VDSOTIME_PAGE_TRIES * CLOCK_LOADS);
+	check_loads(MOST_TRIES * CLOCK_LOADS);
 	if (result == VDSOTIME_PAGE_READ)
 		check_try();
 	else if (ns != UNTOUCHED)
@@ -188,7 +207,7 @@ static void read_sec(void)
 	enum vdsotime_page_result result = vdsotime_page_read_sec(
 		page, VDSOTIME_PAGE_TAI, VDSOTIME_COUNTER_FENCE, &sec, &nsec);
 
-	check_loads(VDSOTIME_PAGE_TRIES * CLOCK_LOADS);
+	check_loads(MOST_TRIES * CLOCK_LOADS);
 	if (result == VDSOTIME_PAGE_READ) {
 		check_try();
 		if (nsec >= 1000000000)
@@ -209,7 +228,7 @@ static void read_instant(void)
 	enum vdsotime_page_result result =
 		vdsotime_page_read_instant(page, VDSOTIME_COUNTER_FENCE, &instant);
 
-	check_loads(VDSOTIME_PAGE_TRIES * LINE_LOADS);
+	check_loads(MOST_TRIES * LINE_LOADS);
 	if (result != VDSOTIME_PAGE_READ) {
 		if (instant.realtime_ns != UNTOUCHED)
 			fail("written without a time");
@@ -226,7 +245,7 @@ static void read_bounded(void)
 	enum vdsotime_page_result result =
 		vdsotime_page_read_bounded(page, VDSOTIME_COUNTER_FENCE, &bounded);
 
-	check_loads(VDSOTIME_PAGE_TRIES * (CLOCK_LOADS + LOADS_PER_WORD * 4));
+	check_loads(MOST_TRIES * (CLOCK_LOADS + LOADS_PER_WORD * 4));
 	if (result == VDSOTIME_PAGE_READ)
 		check_try();
 	else if (bounded.realtime_ns != UNTOUCHED)
@@ -238,7 +257,7 @@ static void read_line(void)
 	struct vdsotime_line line;
 	int result = vdsotime_page_line(page, &line);
 
-	check_loads(VDSOTIME_PAGE_TRIES * LINE_LOADS);
+	check_loads(MOST_TRIES * LINE_LOADS);
 	if (result && (seq != seq_before || seq % 2 == 1))
 		fail("a line that was being written");
 }
@@ -250,7 +269,7 @@ static void check_resolve(uint64_t generation)
 	int result = vdsotime_page_resolve(
 		page, VDSOTIME_PAGE_TAI, ORIGIN + generation * LINES_STEP_TICKS + 5, &ns);
 
-	check_loads((VDSOTIME_PAGE_TRIES + 10) * LINE_LOADS);
+	check_loads((MOST_TRIES + MOST_HALVINGS) * LINE_LOADS);
 	if (!result && ns != UNTOUCHED)
 		fail("written without a time");
 }
@@ -291,6 +310,9 @@ static const struct reader {
 };
 #define READERS (sizeof(readers) / sizeof(readers[0]))
 
+/* One in how many of the pairs that would be tried is. */
+static unsigned int one_pair_in = 1;
+
 /* Returns how many loads there were. */
 static unsigned int run(const struct reader *reader, unsigned int count)
 {
@@ -298,31 +320,34 @@ static unsigned int run(const struct reader *reader, unsigned int count)
 	loads = 0;
 	seq = 1;
 	seq_before = 0;
+	seq_at = 0;
+	seq_before_at = 0;
 	runs++;
 	reader->read();
 	return loads;
 }
 
 /* Each load that there is, one after the other, with each value; under each of them, the next. */
-static void lie_at_each(const struct reader *reader, unsigned int depth)
+static void lie_at_each(const struct reader *reader, unsigned int depth, unsigned int made)
 {
-	unsigned int first = depth == 0 ? 0 : lies[depth - 1].at + 1;
-	unsigned int made = first + 1;
+	unsigned int at = depth == 0 ? 0 : lies[0].at + 1;
 
-	for (lies[depth].at = first; lies[depth].at < made; lies[depth].at++) {
-		made = 0;
+	for (; at < made; at++) {
+		unsigned int most = 0;
+
+		lies[depth].at = at;
 		for (unsigned int v = 0; v < 26; v++) {
-			if (depth == 1 && random_next() % reader->one_pair_in != 0) {
-				made = made ? made : lies[depth].at + 2;
+			if (depth == 1 && random_next() % (reader->one_pair_in * one_pair_in))
 				continue;
-			}
 			lies[depth].value = boundary[v];
 			unsigned int n = run(reader, depth + 1);
 
-			made = n > made ? n : made;
+			most = n > most ? n : most;
 			if (depth == 0)
-				lie_at_each(reader, 1);
+				lie_at_each(reader, 1, n);
 		}
+		/* a lie may have cost tries, whose loads can be lied about in turn */
+		made = most ? most : made;
 	}
 }
 
@@ -354,13 +379,16 @@ static void make_page(void)
 	counter_now = ORIGIN + GENERATIONS * LINES_STEP_TICKS + 1000;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	unsigned int times = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 10) : 50000;
 	const uint64_t values[26] = { 0, 1, 2, 3, 0x1f, 0x20, 0x3f, 0x40, 999999999, 1000000000,
 		0x7fffffff, 0x80000000, 0xffffffff, UINT64_C(0x100000000), UINT64_C(1) << 62,
 		INT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 1, UINT64_MAX, GENERATIONS - 1,
 		GENERATIONS + 1, 2 * GENERATIONS, 2 * GENERATIONS + 1, 0, 0, 0 };
 
+	if (argc > 2)
+		one_pair_in = (unsigned int)strtoul(argv[2], NULL, 10);
 	memcpy(boundary, values, sizeof(boundary));
 	make_page();
 	boundary[23] = counter_now - 1;
@@ -370,8 +398,8 @@ int main(void)
 		uint64_t before = runs;
 		unsigned int undisturbed = run(&readers[i], 0);
 
-		lie_at_each(&readers[i], 0);
-		lie_at_random(&readers[i], 50000);
+		lie_at_each(&readers[i], 0, undisturbed);
+		lie_at_random(&readers[i], times);
 		printf("%s: %u loads undisturbed, %lu runs\n", readers[i].name, undisturbed,
 			(unsigned long)(runs - before));
 	}

@@ -216,6 +216,37 @@ static void cut_short(const struct vdsotime_page *page)
 	}
 }
 
+/*
+ * A reader that was stopped between the newest line and the ring finds slots that have been written over.
+ * It gets the time of the line that was in force, or none.
+ */
+static void overtake(struct vdsotime_page *page)
+{
+	struct vdsotime_line newest[2] = { page->line[0], page->line[1] };
+	unsigned long resolved = 0;
+
+	for (uint64_t g = GENERATIONS + 1; g <= GENERATIONS + VDSOTIME_PAGE_RING / 2; g++) {
+		struct vdsotime_line line = line_of(g, origin_ticks);
+
+		page_publish(page, &line);
+	}
+	memcpy(page->line, newest, sizeof(newest));
+	for (uint64_t g = GENERATIONS - VDSOTIME_PAGE_RING; g < GENERATIONS; g++) {
+		int64_t ns;
+
+		if (!vdsotime_page_resolve(page, VDSOTIME_PAGE_MONOTONIC,
+			    origin_ticks + g * LINES_STEP_TICKS, &ns))
+			continue;
+		if ((uint64_t)ns != g * LINES_STEP_NS)
+			fail("a stamp resolved by another line", "generation", g);
+		resolved++;
+	}
+	if (resolved < VDSOTIME_PAGE_RING / 2 - 1)
+		fail("stamps resolved, of a ring half written over", "only", resolved);
+	printf("ring half written over under the reader: %lu stamps resolved, the others refused\n",
+		resolved);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long pages = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000;
@@ -236,6 +267,7 @@ int main(int argc, char **argv)
 	}
 	cut_short(page);
 	flip_bits(page);
+	overtake(page);
 	draw_pages(page, pages);
 	free(page);
 	return 0;

@@ -60,11 +60,17 @@ static void fail(const char *format, ...)
 	exit(1);
 }
 
+/* Sequences go on by two. */
 static void publish(struct vdsotime_page *page, uint64_t generation)
 {
 	struct vdsotime_line line = line_of(generation, origin_ticks);
+	uint32_t before[2] = { page->line[0].seq, page->line[1].seq };
 
 	page_publish(page, &line);
+	for (unsigned int i = 0; i < 2; i++)
+		if (page->line[i].seq != before[i] + 2)
+			fail("a publication took sequence %u from %u to %u", i, before[i],
+				page->line[i].seq);
 }
 
 /* What a stamp in the middle of a generation's step resolves to must be of that generation. */
@@ -319,6 +325,9 @@ int main(int argc, char **argv)
 	origin_ticks = vdsotime_counter_read(VDSOTIME_COUNTER_FENCE) -
 		       (UINT64_C(1) << (LINES_WINDOW_LOG2 - 1));
 	arena->page.header.magic = VDSOTIME_PAGE_MAGIC;
+	/* one wraps on the way, the other meets the end of 16 bits */
+	arena->page.line[0].seq = UINT32_MAX - 5;
+	arena->page.line[1].seq = UINT16_MAX - 5;
 	for (uint64_t g = 1; g <= FIRST_GENERATIONS; g++)
 		publish(&arena->page, g);
 	unsigned long instructions = survey(copy);

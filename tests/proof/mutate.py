@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Breaks the page's text in one place after another, and sees that a proof fails for each.
+
+    mutate.py ROOT [NUMBER...]
+
+mutants.py lists them.  A mutant goes up the ladder of proofs, beginning with the one that its list entry
+names, until one fails.  One that none fails must be explained as equivalent, and one that is must survive.
+"""
+
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from mutants import MUTANTS
+
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+CORE = ["proto/page/page.c", "proto/page/publish.c"]
+C = ["cc", "-std=c11", "-D_GNU_SOURCE", "-w"]
+CXX = ["c++", "-std=gnu++11", "-w", "-O0"]
+HISTORY = "tests/proof/relacy-history.hpp"
+
+# Each: the compiler, its arguments, with paths in the mutant's tree, and those of what comes out.
+LADDER = {
+    "unit": (C, ["-O1", "tests/unit/test-page.c"] + CORE + ["-lcmocka"], []),
+    "step-kill": (C, ["-O1", "tests/proof/step-kill.c"] + CORE, ["8", "8"]),
+    "hostile": (C, ["-O0"] + SANITIZE + ["tests/proof/hostile.c"] + CORE, ["20000"]),
+    "adversary": (C, ["-O0"] + SANITIZE + ["tests/proof/adversary.c"], ["1000", "50"]),
+    "relacy": (CXX, ["-DBRIEF", "tests/proof/relacy.cpp"], []),
+    "stress": (C, ["-O2", "-pthread", "tests/proof/stress.c"] + CORE, ["150"]),
+    "halves": (CXX, ["-DBRIEF", "-DHALVES", "tests/proof/relacy.cpp"], []),
+}
+# No proof takes so long, unless a mutant waits for ever.
+SECONDS = 120
+
+
+def plant(root, folder, mutant):
+    """A tree with the mutant in it, or what is wrong with its list entry."""
+    shutil.copytree(os.path.join(root, "proto"), os.path.join(folder, "proto"))
+    for room in ("tests/proof", "tests/unit"):
+        os.makedirs(os.path.join(folder, os.path.dirname(room)), exist_ok=True)
+        os.symlink(os.path.join(root, room), os.path.join(folder, room))
+    path = os.path.join(folder, mutant.path)
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    if text.count(mutant.old) != 1:
+        return f"what it replaces is there {text.count(mutant.old)} times"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace(mutant.old, mutant.new))
+    return None
+
+
+def fails(folder, precompiled, rung):
+    """Whether a proof fails in this tree."""
+    compiler, sources, arguments = LADDER[rung]
+    program = os.path.join(folder, rung)
+    built = subprocess.run(
+        compiler + [f"-I{precompiled}", "-I.", "-Iproto/include"] + sources + ["-o", program],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if built.returncode:
+        raise RuntimeError(f"{rung} does not compile:\n{built.stderr}")
+    try:
+        run = subprocess.run(
+            [program] + arguments, capture_output=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    return run.returncode not in (0, 77)
+
+
+def judge(root, precompiled, mutant):
+    """The rung that killed it, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = plant(root, folder, mutant)
+        if wrong:
+            raise RuntimeError(wrong)
+        order = sorted(LADDER, key=lambda rung: rung != mutant.rung)
+        return next((rung for rung in order if fails(folder, precompiled, rung)), None)
+
+
+def usable(header):
+    """Whether the compilers have a header."""
+    before = "".join(f"#include <{h}.h>\n" for h in ("setjmp", "stdarg", "stddef", "stdint"))
+    return not subprocess.run(
+        ["c++", "-x", "c++", "-fsyntax-only", "-w", "-"],
+        input=f"{before}#include <{header}>\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    ).returncode
+
+
+def main(root, numbers):
+    missing = [header for header in ("cmocka.h", "relacy/relacy.hpp") if not usable(header)]
+    if missing:
+        print(f"skipped: no <{missing[0]}>: the ladder would lack a rung")
+        sys.exit(77)
+    chosen = [(i, m) for i, m in enumerate(MUTANTS, 1) if not numbers or i in numbers]
+    survived = killed = equivalent = 0
+    with tempfile.TemporaryDirectory() as precompiled:
+        os.makedirs(os.path.join(precompiled, os.path.dirname(HISTORY)))
+        shutil.copy(os.path.join(root, HISTORY), os.path.join(precompiled, HISTORY))
+        subprocess.run(
+            CXX + ["-x", "c++-header", HISTORY, "-o", HISTORY + ".gch"],
+            cwd=precompiled,
+            check=True,
+        )
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            jobs = [(i, m, pool.submit(judge, root, precompiled, m)) for i, m in chosen]
+            for i, mutant, job in jobs:
+                try:
+                    rung = job.result()
+                except RuntimeError as error:
+                    sys.exit(f"{i}: {mutant.what}: {error}")
+                if rung and mutant.equivalent:
+                    rung = f"{rung}, BUT SAID TO BE EQUIVALENT: {mutant.equivalent}"
+                    survived += 1
+                elif rung:
+                    killed += 1
+                elif mutant.equivalent:
+                    equivalent += 1
+                    rung = f"equivalent: {mutant.equivalent}"
+                else:
+                    survived += 1
+                    rung = "SURVIVED"
+                name = os.path.basename(mutant.path)
+                print(f"{i:3} {name:15} {mutant.what:58} {rung}", flush=True)
+    print(f"{len(chosen)} mutants, {killed} killed, {equivalent} equivalent, {survived} survived")
+    sys.exit(1 if survived else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], [int(n) for n in sys.argv[2:]])
