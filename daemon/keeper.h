@@ -27,7 +27,7 @@ struct keeper_options {
 	uint64_t period_ns; /* publishing period at rest: 10 ms to 1 s; 100 ms */
 	uint64_t fast_period_ns; /* while the rate moves: 1 ms to period_ns; 10 ms */
 	uint64_t max_drift_ppb; /* growth of the claimed bound between the claims: 50000 */
-	uint64_t max_slew_ppb; /* largest rate change that may come unseen: 100000000 */
+	uint64_t max_slew_ppb; /* how far from nominal the rate may be set: 100000000 */
 	uint32_t counter; /* enum keeper_counter_policy */
 };
 
