@@ -60,7 +60,7 @@ static int find_main(struct config_files *f, const char *const *dirs, char bad[s
 {
 	for (; *dirs; dirs++) {
 		char path[256];
-		bool mask;
+		bool mask = false;
 		snprintf(path, sizeof(path), "%s/%s", *dirs, MAIN_FILE);
 		int r = is_mask(path, &mask);
 		if (r == -ENOENT || r == -ENOTDIR)
@@ -118,7 +118,7 @@ static int find_drop_ins(struct config_files *f, const char *const *dirs, char b
 	}
 	qsort(drop_ins.paths, drop_ins.count, sizeof(drop_ins.paths[0]), compare_names);
 	for (size_t i = 0; r == 0 && i < drop_ins.count; i++) {
-		bool mask;
+		bool mask = false;
 		r = is_mask(drop_ins.paths[i], &mask);
 		if (r < 0)
 			blame(bad, drop_ins.paths[i], r);
