@@ -51,8 +51,8 @@ struct discipline_order {
 	const struct vdsotime_line *old; /* in force; NULL: start anew */
 	const struct vdsotime_line *expired; /* the last that was, without one in force; or NULL */
 	uint32_t window_log2;
-	uint32_t
-		bent_window_log2; /* of a line that catches up, and must not be followed far beyond target */
+	/* of a line that catches up, and must not be followed far beyond its target */
+	uint32_t bent_window_log2;
 	uint64_t max_slew_ppb;
 	double slack_ns; /* by which clocks may be off beside: their offsets, other CPUs' counters */
 };

@@ -84,9 +84,8 @@ struct vdsotime_snapshot {
 	int64_t tai_ns;
 	uint64_t counter_ticks; /* the counter at that instant; 0 when the page did not answer */
 	uint64_t epoch; /* changes with each disturbance of the clocks; 0 without the page */
-	uint64_t
-		tracking_ns; /* each clock is within this of the kernel's own; when the page did not
-				 * answer: the time that the five calls took */
+	/* each clock is within this of the kernel's own; without the page: what five calls took */
+	uint64_t tracking_ns;
 	uint32_t path; /* enum vdsotime_path */
 	uint32_t quality; /* enum vdsotime_quality */
 };

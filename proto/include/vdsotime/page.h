@@ -101,8 +101,8 @@ struct vdsotime_page {
 	struct vdsotime_line line[2]; /* primary, backup */
 	uint32_t epoch; /* low half of the epoch: wait on it with a futex */
 	uint8_t pad[4096 - 128 - 2 * sizeof(struct vdsotime_line) - 4];
-	struct vdsotime_line
-		ring[VDSOTIME_PAGE_RING]; /* a line of generation g is at g % entries */
+	/* past lines: that of generation g is at g % VDSOTIME_PAGE_RING */
+	struct vdsotime_line ring[VDSOTIME_PAGE_RING];
 };
 
 /* What a reader is: a page of another kin is refused. */
