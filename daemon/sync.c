@@ -58,8 +58,8 @@ static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t boo
 
 	if (s->has_look && rise_us >= 0 && rise_us <= grown_us && rise_us % KERNEL_GROWTH_US == 0)
 		return;
-	s->claim_is_zero = t->maxerror_us % KERNEL_GROWTH_US == 0 &&
-			   (!s->has_look || t->maxerror_us <= grown_us);
+	/* seconds may end early and often when the clock is set: any number of them may be in it */
+	s->claim_is_zero = t->maxerror_us % KERNEL_GROWTH_US == 0;
 	s->has_claim = !s->claim_is_zero;
 	s->claim_ns = (uint64_t)t->maxerror_us * NSEC_PER_USEC;
 	s->claimed_at_ns = s->has_look ? s->last_look_ns : boottime_ns;

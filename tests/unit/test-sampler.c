@@ -44,11 +44,12 @@ static void test_clock_lies_within_half_a_bracket(void **state)
 		struct sample p = take();
 		double half = (double)p.monotonic.bracket_ticks / 2 * f.ns_per_tick + 1;
 
-		assert_true(llabs(p.monotonic.ns -
-				    (int64_t)(monotonic + (double)p.monotonic.counter_ticks *
-								  f.ns_per_tick)) <= half);
-		assert_true(llabs(p.raw.ns - (int64_t)(raw + (double)p.raw.counter_ticks *
-								     f.ns_per_tick)) <= half);
+		assert_true((double)llabs(p.monotonic.ns -
+					  (int64_t)(monotonic + (double)p.monotonic.counter_ticks *
+									f.ns_per_tick)) <= half);
+		assert_true(
+			(double)llabs(p.raw.ns - (int64_t)(raw + (double)p.raw.counter_ticks *
+									 f.ns_per_tick)) <= half);
 	}
 }
 

@@ -117,10 +117,10 @@ static void test_drop_to_zero_is_no_claim(void **state)
 	look(100 * MS, 23171 + 1000);
 	look(3 * SEC, 1500);
 	assert_int_equal(s.state, KEEPER_SYNC_UNQUANTIFIED);
-	/* but too many seconds for the time that has passed are a claim */
+	/* however many seconds, short ones of a clock that was set, it may have been */
 	look(100 * MS, 23171 + 1000);
 	look(100 * MS, 20000);
-	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
+	assert_int_equal(s.state, KEEPER_SYNC_UNQUANTIFIED);
 }
 
 static void test_claim_grows_at_our_drift_and_not_the_kernels(void **state)
@@ -159,9 +159,9 @@ static void test_humbler_claim_is_taken(void **state)
 {
 	(void)state;
 	look(0, 1200);
-	look(100 * MS, 80000);
+	look(100 * MS, 80123);
 	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
-	assert_true(error_ns() >= 80000000);
+	assert_true(error_ns() >= 80123000);
 }
 
 static void test_growth_by_the_kernel_is_no_claim(void **state)
