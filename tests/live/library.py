@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """The client library as its users have it: installed, found by pkg-config, and read from while daemons come and go.
 
-    library.py VDSOTIMED READER STAMPER BUILD_DIR SOURCE_DIR SANITIZERS CC
+    library.py VDSOTIMED READER STAMPER RING BUILD_DIR SOURCE_DIR SANITIZERS CC
 """
 
+import contextlib
 import os
 import shlex
 import signal
@@ -16,6 +17,11 @@ import time
 import tap
 from daemon import PATIENCE_S, Daemon
 from program import Program
+
+
+KILLS = 100
+RING_WHOLE_S = 15  # the ring holds 1024 publications, one each 10 ms
+RING_S = float(os.environ.get("VDSOTIME_RING_SECONDS", "2"))
 
 
 def test_a_reader_survives_its_daemons(daemon, reader, *_):
@@ -62,6 +68,49 @@ def test_a_page_kept_by_the_service_manager_goes_on(daemon, reader, *_):
         os.close(page)
 
 
+def test_readers_outlive_a_hundred_daemons(daemon, reader, *_):
+    """Four readers, none of which may see time fail, tear or go back, while the page's daemon is killed and replaced."""
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(Daemon(daemon))
+        while "page" not in first.manager.kept:
+            assert first.manager.receive(PATIENCE_S) is not None
+        page = os.dup(first.manager.kept["page"])
+        stack.callback(os.close, page)
+        # they never rest: the daemon goes first, or each start of it takes a second
+        readers = [stack.enter_context(Program(["nice", "-n", "19", reader, first.runtime_dir])) for _ in range(4)]
+        for program in readers:
+            program.wait_for("page: ")
+        generation, process = 0, first.process
+        for life in range(KILLS):
+            process.kill()
+            process.wait()
+            with Daemon(daemon, runtime_dir=first.runtime_dir, passed={"page": page}) as d:
+                # somewhere in the midst of its publications
+                time.sleep(life % 10 / 1000)
+                if life % 20 == 0:
+                    told = d.status()["page"]
+                    assert told["restored"] and told["generation"] > generation, told
+                    generation = told["generation"]
+                d.process.kill()
+                process = d.process
+        print(f"# {sum(program.finish() for program in readers)} reads over {KILLS} lives of the daemon")
+
+
+def test_stamps_are_resolved_over_the_whole_ring(daemon, _reader, _stamper, ring, *_):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+        f.write("[Time]\nPeriod=10ms\nFastPeriod=1ms\n")
+        f.flush()
+        os.chmod(f.name, 0o644)
+        with Daemon(daemon, f"--config={f.name}") as d:
+            done = subprocess.run([ring, d.runtime_dir, str(RING_S)], stdout=subprocess.PIPE, text=True, check=False,
+                                  timeout=RING_S + PATIENCE_S)
+    print(f"# {done.stdout.rstrip()}")
+    assert done.returncode == 0
+    words = done.stdout.split()
+    if RING_S >= RING_WHOLE_S:
+        assert float(words[3]) >= 10 and int(words[-3]) > 0, "the ring did not turn over"
+
+
 def test_another_time_namespace_gets_its_own_clocks(daemon, reader, *_):
     """REALTIME and TAI from the page, the others from its own vDSO: the reader compares each with its kernel's."""
     enter = ["unshare", "--user", "--map-root-user", "--time", "--monotonic=1000", "--boottime=2000"]
@@ -92,7 +141,7 @@ def test_stamps_come_to_a_process_that_may_not_read_the_counter(daemon, _reader,
         assert done.returncode == 0
 
 
-def test_an_installed_library_is_all_that_a_program_needs(daemon, _reader, _stamper, build, source, sanitizers, cc):
+def test_an_installed_library_is_all_that_a_program_needs(daemon, _reader, _stamper, _ring, build, source, sanitizers, cc):
     if sanitizers != "none":
         raise tap.Skip("a plain program cannot load a library with sanitizers")
     with tempfile.TemporaryDirectory(prefix="vdsotimed-install-") as root:
