@@ -61,6 +61,12 @@ void discipline_restart(struct discipline *d)
 	rate_restart(&d->rate);
 }
 
+void discipline_reregister(struct discipline *d, const struct rate_registration *registration)
+{
+	discipline_restart(d);
+	d->rate.registration = *registration;
+}
+
 bool discipline_is_moving(const struct discipline *d)
 {
 	return d->moving > 0 || d->rate.uncertainty > SETTLED;

@@ -72,6 +72,12 @@ void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_s
 /* The clocks were disturbed: the next sample starts the models anew; the rate is kept. */
 void discipline_restart(struct discipline *d);
 
+/*
+ * The counter is another one to the kernel than it was: its rate has to be found anew, and until then is taken
+ * to be what it was.
+ */
+void discipline_reregister(struct discipline *d, const struct rate_registration *registration);
+
 /* True while the rate moves: sample and publish at the fast period. */
 bool discipline_is_moving(const struct discipline *d);
 

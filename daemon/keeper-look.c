@@ -41,7 +41,7 @@ void keeper_read_clocksource(struct keeper *k, struct news *n)
 	if (!n || (!changed && used == k->counter.usable))
 		return;
 	/* another clocksource has another raw rate */
-	discipline_init(&k->discipline, &k->counter.registration);
+	discipline_reregister(&k->discipline, &k->counter.registration);
 	k->disturbed = true;
 	k->parted = true;
 	news_add(n, EVENT_CLOCKSOURCE_CHANGED, 0);
@@ -108,6 +108,11 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 		k->disturbed = true;
 		k->parted = true;
 		news_add(n, EVENT_COUNTER_BACKWARDS, 0);
+	}
+	/* while the machine was suspended the counter may have run on, or started from anywhere */
+	if (k->has_sample && s->boottime_offset_ns != k->sample.boottime_offset_ns) {
+		discipline_restart(&k->discipline);
+		k->parted = true;
 	}
 	discipline_add(&k->discipline, s, k->options.max_slew_ppb, &news);
 	if (news.jumped) {
