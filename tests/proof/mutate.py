@@ -131,7 +131,7 @@ def main(root, numbers):
                     survived += 1
                     rung = "SURVIVED"
                 name = os.path.basename(mutant.path)
-                print(f"{i:3} {name:15} {mutant.what:58} {rung}", flush=True)
+                print(f"{i:3} {name:15} {mutant.what:62} {rung}", flush=True)
     print(f"{len(chosen)} mutants, {killed} killed, {equivalent} equivalent, {survived} survived")
     sys.exit(1 if survived else 0)
 
