@@ -226,9 +226,31 @@ static void no_bloom(struct elf_image *i)
 {
 	elf_put(i, i->gnu_hash + 8, 4, 0);
 }
+/* Another table in the place of the GNU hash, in the code; its words follow the header. */
+static size_t put_gnu_hash(struct elf_image *i, uint32_t buckets, uint32_t base, uint32_t bloom)
+{
+	size_t at = i->code + 64;
+
+	put_dynamic(i, DT_GNU_HASH, at);
+	memset(i->bytes + at, 0, 128);
+	elf_put(i, at, 4, buckets);
+	elf_put(i, at + 4, 4, base);
+	elf_put(i, at + 8, 4, bloom);
+	return at + 16 + bloom * elf_word(i);
+}
+/* Whole but for that: the one bucket is empty. */
 static void bloom_of_three(struct elf_image *i)
 {
-	elf_put(i, i->gnu_hash + 8, 4, 3);
+	(void)put_gnu_hash(i, 1, 1, 3);
+}
+/* Whole but for that: the last chain ends. */
+static void bucket_below_the_base(struct elf_image *i)
+{
+	size_t words = put_gnu_hash(i, 2, 2, 1);
+
+	elf_put(i, words, 4, 1);
+	elf_put(i, words + 4, 4, 2);
+	elf_put(i, words + 8, 4, 1);
 }
 static size_t gnu_bucket(const struct elf_image *i)
 {
@@ -343,6 +365,7 @@ static const struct spoil spoils[] = {
 	SPOIL(no_bloom, GNU_HASH),
 	SPOIL(bloom_of_three, GNU_HASH),
 	SPOIL(bucket_before_the_base, GNU_HASH),
+	SPOIL(bucket_below_the_base, GNU_HASH),
 	SPOIL(bucket_far_away, GNU_HASH),
 	SPOIL(chain_without_end, GNU_HASH),
 	SPOIL(versym_far_away, VERSIONS),
@@ -884,6 +907,11 @@ static void test_thumb_bit_is_kept(void **state)
 	assert_int_equal(vdsotime_image_lookup(&parsed, "__vdso_last", "LINUX_2.6", 0, &symbol), 0);
 	assert_int_equal(vdsotime_image_lookup(&parsed, "__vdso_outside", "LINUX_2.6", 0, &symbol),
 		-VDSOTIME_REASON_SYMBOL_ADDRESS);
+	/* the segment ends with the function's first byte */
+	put_phdr(&image, 0, "p_filesz", image.code + 0x11);
+	assert_int_equal(fixture_parse(&image, &parsed), 0);
+	assert_int_equal(
+		vdsotime_image_lookup(&parsed, "__vdso_clock_gettime", "LINUX_2.6", 0, &symbol), 0);
 	elf_free(image);
 }
 
