@@ -178,11 +178,11 @@ void observer_look(struct observer *o)
  * died, the daemon does not know in its next life; and when it was away for long, the counter may have
  * wandered as far as it has jumped.
  */
-static bool nobody_cares(const struct observer *o, bool new_life)
+static bool nobody_cares(const struct observer *o, bool new_life, uint64_t before_x)
 {
 	const struct disturbance *d = &o->world->disturbed;
 	bool off = o->handle.page->line[0].meta & VDSOTIME_META_OFF;
-	bool away = (double)(o->world->x - d->x) > AWAY_S * o->world->hz;
+	bool away = (double)(o->world->x - before_x) > AWAY_S * o->world->hz;
 
 	if (d->event == WORLD_CLOCKSOURCE)
 		return off || new_life;
@@ -198,13 +198,15 @@ void observer_published(struct observer *o, uint64_t since_x, bool new_life)
 		observer_fail(o, "time went back during a publication, in epoch %llu",
 			(unsigned long long)epoch);
 	o->owed = false;
+	uint64_t before_x = o->published_x;
+	o->published_x = o->world->x;
 	if (o->world->claimed_again_x < since_x) {
 		o->world->claims_hold = true;
 		o->world->claimed_again_x = UINT64_MAX;
 	}
 	if (!d->on || d->x > since_x)
 		return;
-	if (epoch == d->epoch && !nobody_cares(o, new_life))
+	if (epoch == d->epoch && !nobody_cares(o, new_life, before_x))
 		observer_fail(o, "no new epoch %.3f ms after a disturbance (%s)",
 			(double)(o->world->x - d->x) / o->world->hz * 1e3,
 			world_event_name(d->event));

@@ -27,6 +27,7 @@ struct observer {
 	uint64_t last_epoch[OBSERVER_CLOCKS];
 	bool publishing; /* time may go back, if the epoch is changed in the end */
 	bool owed;
+	uint64_t published_x; /* when the daemon did so last */
 	uint64_t owed_epoch;
 	bool failed;
 	char why[256]; /* the first failure */
