@@ -15,7 +15,7 @@ SEEDS = 200
 # name, file, what is there, what is put in its place
 FAULTS = [
     ('rates that change unseen are not in the bound', 'daemon/discipline.c',
-     'return (double)o->max_slew_ppb * PPB + d->rate.uncertainty;',
+     'return (double)o->max_slew_ppb * PPB + fabs(d->factor - 1) + d->rate.uncertainty;',
      '(void)o; return d->rate.uncertainty;'),
     ('lines start where the model is, not where readers are', 'daemon/discipline.c',
      'if (!o->old)', 'if (o->now_ticks)'),
