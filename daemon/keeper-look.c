@@ -161,19 +161,26 @@ static double line_distance_ns(const struct vdsotime_line *line, enum vdsotime_w
 	       (double)((int64_t)line->word[base] - p->ns);
 }
 
-/* Has the counter, or a clock, gone elsewhere since the line was in force? */
+/*
+ * Has the counter, or a clock, gone elsewhere since the line was in force?  Its raw rate may have been bent,
+ * or known but roughly, and may be so now: that is no jump.
+ */
 static bool has_parted(const struct keeper *k, const struct vdsotime_line *line)
 {
 	const struct sample *s = &k->sample;
+	const struct rate *rate = &k->discipline.rate;
 	uint64_t ticks = s->monotonic.counter_ticks - line->word[VDSOTIME_WORD_COUNTER];
-	double elapsed_ns = (double)ticks * k->discipline.rate.ns_per_tick;
+	double elapsed_ns = (double)ticks * rate->ns_per_tick;
 	double bound = (double)line->extra[VDSOTIME_EXTRA_TRACKING] +
 		       model_bound_ns(&k->discipline.monotonic);
 	double growth = (double)line->extra[VDSOTIME_EXTRA_TRACKING_GROWTH] * 0x1p-32;
+	double raw_slope = (double)line->word[VDSOTIME_WORD_RAW_MULT] * 0x1p-32;
+	double raw_growth =
+		fabs(raw_slope / rate->ns_per_tick - 1) + rate->uncertainty + RAW_WANDER;
 
 	return (int64_t)ticks <= 0 ||
 	       fabs(line_distance_ns(line, VDSOTIME_WORD_RAW, VDSOTIME_WORD_RAW_MULT, &s->raw)) >
-		       bound + elapsed_ns * RAW_WANDER ||
+		       bound + elapsed_ns * raw_growth ||
 	       fabs(line_distance_ns(line, VDSOTIME_WORD_MONOTONIC, VDSOTIME_WORD_MULT,
 		       &s->monotonic)) > bound + elapsed_ns * growth;
 }

@@ -502,6 +502,33 @@ static void test_next_life_goes_on_without_an_epoch(void **state)
 	expect_followed();
 }
 
+static void interrupt_always(struct fake_os *fake, int32_t clock_id)
+{
+	(void)clock_id;
+	fake_os_pass(fake, fake->reads % 2 ? 3000 : 90000);
+}
+
+/* Lives so short, on a machine so busy, that the rate is never known well: that is no disturbance. */
+static void test_short_lives_on_a_busy_machine_are_not_taken_for_jumps(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	f.on_read = interrupt_always;
+	end(NULL);
+	start(&defaults, -1);
+	before = epoch();
+	for (int i = 0; i < 200; i++) {
+		int fd;
+
+		fake_os_pass(&f, (double)((i % 23) * 10 * MS));
+		fd = next_life();
+		fake_os_pass(&f, (double)((i % 17) * 3 * MS));
+		start(&defaults, fd);
+	}
+	assert_int_equal(epoch(), before);
+}
+
 static void expect_next_life_to_bump(void (*disturb)(void))
 {
 	uint64_t before;
@@ -679,6 +706,7 @@ int main(void)
 		TEST(test_no_line_reaches_an_inserted_second),
 		TEST(test_no_line_reaches_a_deleted_second),
 		TEST(test_next_life_goes_on_without_an_epoch),
+		TEST(test_short_lives_on_a_busy_machine_are_not_taken_for_jumps),
 		TEST(test_next_life_knows_what_happened_meanwhile),
 		TEST(test_clock_that_cannot_be_read_publishes_nothing),
 		TEST(test_clock_that_cannot_be_read_at_start_is_an_error),
