@@ -7,6 +7,8 @@
  */
 #include <vdsotime/attach.h>
 
+#include <vdsotime/vdso.h>
+
 #include "proto/vdso/bytes.h"
 #include "proto/vdso/native.h"
 #include "proto/wire/stamp.h"
@@ -18,6 +20,7 @@ enum {
 	RIGHTS = 1,
 	MESSAGE_CLOSE_ON_EXEC = 0x40000000,
 	MESSAGE_NO_SIGNAL = 0x4000,
+	CONTROL_CUT = 8,
 	SEEK_TO_END = 2,
 	GET_SEALS = 1034,
 	SEAL_SHRINK = 2,
@@ -26,6 +29,8 @@ enum {
 	AT_WORKING_DIRECTORY = -100,
 	ERROR_PERMISSION = 1,
 	ERROR_INTERRUPTED = 4,
+	ERROR_RANGE = 34,
+	AGREE_TRIES = 16,
 	ERROR_BAD_MESSAGE = NATIVE_EBADMSG,
 	ERROR_PROTOCOL = NATIVE_EPROTO,
 	ERROR_NAME_TOO_LONG = NATIVE_ENAMETOOLONG,
@@ -53,14 +58,18 @@ struct message {
 	uint32_t flags;
 };
 
-/* One control message with one descriptor, and room for its padding. */
+/*
+ * One control message with one descriptor, and no room for padding: a second descriptor would fit
+ * there, and be ours to close.
+ */
 struct control {
 	size_t bytes;
 	int32_t level;
 	int32_t type;
 	int32_t fd;
-	int32_t pad;
 };
+
+#define CONTROL_BYTES (offsetof(struct control, fd) + sizeof(int32_t))
 
 static void close_fd(int fd)
 {
@@ -141,15 +150,15 @@ static int receive(int fd, const struct stamp_request *requests, size_t count)
 	message.vectors = &vector;
 	message.vector_count = 1;
 	message.control = &control;
-	message.control_bytes = sizeof(control);
+	message.control_bytes = CONTROL_BYTES;
 	r = move_message(NR_RECVMSG, fd, &message, MESSAGE_CLOSE_ON_EXEC);
 	if (r < 0)
 		return (int)r;
 	if (control.level == LEVEL_SOCKET && control.type == RIGHTS &&
-		control.bytes == offsetof(struct control, fd) + sizeof(control.fd))
+		control.bytes == CONTROL_BYTES)
 		page = control.fd;
-	if (page >= 0 && stamp_reply_check(requests, count, records, (size_t)r) &&
-		records[1].error == 0)
+	if (page >= 0 && !(message.flags & CONTROL_CUT) &&
+		stamp_reply_check(requests, count, records, (size_t)r) && records[1].error == 0)
 		return page;
 	close_fd(page);
 	return -ERROR_PROTOCOL;
@@ -253,8 +262,41 @@ static int map_page(
 	return 0;
 }
 
+/* Does the page say of a clock what the kernel says, within the page's bound? */
+static bool agrees_once(const struct vdsotime_page *page, int32_t clock)
+{
+	struct vdsotime_timespec before, after;
+	struct vdsotime_instant instant;
+	uint64_t now, first, last;
+	int64_t ns;
+
+	if (vdsotime_sys_clock_gettime(clock, &before) < 0 ||
+		vdsotime_page_read_ns(page, clock, VDSOTIME_COUNTER_FENCE, &ns) !=
+			VDSOTIME_PAGE_READ ||
+		vdsotime_page_read_instant(page, VDSOTIME_COUNTER_FENCE, &instant) !=
+			VDSOTIME_PAGE_READ ||
+		vdsotime_sys_clock_gettime(clock, &after) < 0)
+		return false;
+	now = (uint64_t)ns;
+	first = (uint64_t)before.sec * 1000000000 + (uint64_t)before.nsec;
+	last = (uint64_t)after.sec * 1000000000 + (uint64_t)after.nsec;
+	/* in one comparison: now lies in [first - bound, last + bound] */
+	return now - first + instant.tracking_ns <= last - first + 2 * instant.tracking_ns;
+}
+
+/* A step of a clock may fall between the readings, so one agreement in many is enough. */
+static bool agrees(const struct vdsotime_page *page, int32_t clock)
+{
+	for (int i = 0; i < AGREE_TRIES; i++) {
+		if (agrees_once(page, clock))
+			return true;
+	}
+	return false;
+}
+
 int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **ret)
 {
+	const struct vdsotime_page *page = 0;
 	struct vdsotime_page_reader reader;
 	int fd, r;
 
@@ -266,9 +308,17 @@ int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **r
 	fd = request_page(runtime_dir ? runtime_dir : VDSOTIME_ATTACH_DIR);
 	if (fd < 0)
 		return fd;
-	r = map_page(fd, &reader, ret);
+	r = map_page(fd, &reader, &page);
 	close_fd(fd);
-	return r;
+	if (r < 0)
+		return r;
+	if (!agrees(page, VDSOTIME_PAGE_REALTIME) || !agrees(page, VDSOTIME_PAGE_MONOTONIC) ||
+		!agrees(page, VDSOTIME_PAGE_BOOTTIME)) {
+		vdsotime_page_detach(page);
+		return -ERROR_RANGE;
+	}
+	*ret = page;
+	return 0;
 }
 
 void vdsotime_page_detach(const struct vdsotime_page *page)
