@@ -9,6 +9,8 @@
 
 #include <vdsotime/vdso.h>
 
+#include "daemon/line.h"
+
 /* Enough of a baseline for a first rate: see rate.c. */
 #define CALIBRATION_NS UINT64_C(10000000)
 #define CALIBRATION_TRIES 8
@@ -177,6 +179,27 @@ int keeper_read_kernel(const struct keeper *k, int32_t clock_id, int64_t *ret_ns
 	return k->os->clock_gettime_ns(k->os->ctx, clock_id, ret_ns);
 }
 
+/*
+ * The kernel's answer where the page has none because this daemon was held up: not before what the page could
+ * still have said, as in the client's fallback.
+ */
+static int64_t lift_to_page(const struct keeper *k, int32_t clock_id, int64_t ns)
+{
+	const struct vdsotime_line *line = &k->writer.line;
+	uint64_t window, mult, elapsed, tracking;
+	int64_t end;
+
+	if (!line_is_on(line) || line_covers(line, keeper_counter_now(k)))
+		return ns;
+	window = UINT64_C(1) << (line->meta & VDSOTIME_META_WINDOW_MASK);
+	end = vdsotime_line_base(line, clock_id, line->meta, &mult);
+	elapsed = window * mult >> 32;
+	end += (int64_t)elapsed;
+	tracking = vdsotime_bound(line->extra[VDSOTIME_EXTRA_TRACKING],
+		line->extra[VDSOTIME_EXTRA_TRACKING_GROWTH], elapsed);
+	return ns < end && (uint64_t)end - (uint64_t)ns <= tracking ? end : ns;
+}
+
 int keeper_read(
 	const struct keeper *k, int32_t clock_id, int64_t *ret_ns, uint64_t *ret_counter_ticks)
 {
@@ -196,6 +219,8 @@ int keeper_read(
 
 		if (r < 0)
 			return r;
+		if (k->counter.kind != VDSOTIME_COUNTER_NONE)
+			ns = lift_to_page(k, clock_id, ns);
 	}
 	*ret_ns = ns;
 	if (ret_counter_ticks)

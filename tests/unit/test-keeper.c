@@ -652,6 +652,27 @@ static void test_skew_between_cpus_is_in_the_bound(void **state)
 	assert_true(line().extra[VDSOTIME_EXTRA_TRACKING] >= without / 2 + 385000);
 }
 
+/* The counter of this test is not the CPU's, so keeper_read() finds the page expired. */
+static void test_stamp_of_a_late_daemon_does_not_go_back_behind_its_page(void **state)
+{
+	struct vdsotime_line l;
+	int64_t end_ns, ns;
+
+	(void)state;
+	settle();
+	l = line();
+	end_ns = (int64_t)(l.word[VDSOTIME_WORD_MONOTONIC] + line_window_ns(&l));
+	/* the kernel was slowed down right after the page was written, and the daemon was late */
+	f.factor = 0.95;
+	fake_os_pass(&f, (double)line_window_ns(&l) + 1000);
+	assert_true(fake_os_clock(&f, CLOCK_MONOTONIC) < end_ns - 5 * MS);
+	assert_int_equal(keeper_read(k, CLOCK_MONOTONIC, &ns, NULL), 0);
+	assert_true(llabs(ns - end_ns) <= 1);
+	fake_os_pass(&f, 100e6);
+	assert_int_equal(keeper_read(k, CLOCK_MONOTONIC, &ns, NULL), 0);
+	assert_true(llabs(ns - fake_os_clock(&f, CLOCK_MONOTONIC)) < 1000);
+}
+
 /* The host's own clocks and counter, as the daemon has them. */
 static void test_real_clocks_are_followed(void **state)
 {
@@ -713,6 +734,7 @@ int main(void)
 		TEST(test_machine_without_a_counter_has_a_page_that_says_so),
 		TEST(test_read_refuses_what_the_page_does_not_have),
 		TEST(test_skew_between_cpus_is_in_the_bound),
+		TEST(test_stamp_of_a_late_daemon_does_not_go_back_behind_its_page),
 		TEST(test_real_clocks_are_followed),
 	};
 
