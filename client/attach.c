@@ -16,13 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/crosscheck.h"
 #include "client/handle.h"
 #include "client/kept.h"
 #include "client/mapping.h"
-
-/* A new page is published within a period of its daemon's; a bracket is tried again that often. */
-#define CROSS_CHECK_TRIES 16
-#define CROSS_CHECK_READS 2
 
 /* Batches whose cheapest is taken as the cost of a call; reads in each, enough to see a cycle of each. */
 #define COST_BATCHES 8
@@ -90,54 +87,6 @@ static enum vdsotime_nopage choose_order(struct vdsotime *t)
 	return best > cost_ticks(t, -1) * 2 ? VDSOTIME_NOPAGE_SLOW_COUNTER : VDSOTIME_NOPAGE_NONE;
 }
 
-/* One clock of the page between two of the vDSO's. */
-static enum vdsotime_nopage cross_check_once(
-	const struct vdsotime *t, const struct vdsotime_page *page, clockid_t id)
-{
-	struct vdsotime_instant instant;
-	int64_t before, after, now;
-	int64_t slack;
-
-	if (handle_read_vdso(t, id, &before) < 0)
-		return VDSOTIME_NOPAGE_SYSTEM;
-	if (vdsotime_page_read_ns(page, id, t->order, &now) != VDSOTIME_PAGE_READ ||
-		vdsotime_page_read_instant(page, t->order, &instant) != VDSOTIME_PAGE_READ)
-		return VDSOTIME_NOPAGE_STALE;
-	if (handle_read_vdso(t, id, &after) < 0)
-		return VDSOTIME_NOPAGE_SYSTEM;
-	slack = instant.tracking_ns < INT64_MAX / 4 ? (int64_t)instant.tracking_ns : INT64_MAX / 4;
-	/* differences, since a sum could overflow on a lying page */
-	if (__builtin_sub_overflow(now, before, &before) ||
-		__builtin_sub_overflow(after, now, &after) || before < -slack || after < -slack)
-		return VDSOTIME_NOPAGE_CROSS_CHECK;
-	return VDSOTIME_NOPAGE_NONE;
-}
-
-/*
- * A step of the clock, or the end of a line, may fall into one bracket; so a bad one is tried again, a
- * millisecond later each time, and only many in a row condemn the page.
- */
-static enum vdsotime_nopage cross_check(
-	const struct vdsotime *t, const struct vdsotime_page *page, clockid_t id)
-{
-	enum vdsotime_nopage reason = VDSOTIME_NOPAGE_NONE;
-	int good = 0;
-
-	for (int i = 0; i < CROSS_CHECK_TRIES && good < CROSS_CHECK_READS; i++) {
-		reason = cross_check_once(t, page, id);
-		if (reason == VDSOTIME_NOPAGE_NONE) {
-			good++;
-			continue;
-		}
-		good = 0;
-		if (reason == VDSOTIME_NOPAGE_SYSTEM)
-			break;
-		const struct timespec pause = { .tv_nsec = 1000000 };
-		nanosleep(&pause, NULL);
-	}
-	return good == CROSS_CHECK_READS ? VDSOTIME_NOPAGE_NONE : reason;
-}
-
 /*
  * Is this process in the writer's time namespace?  Where it cannot be told (no /proc, an old kernel on
  * one side), the clocks themselves tell: a namespace that matters has other values of MONOTONIC.
@@ -149,9 +98,12 @@ static bool same_time_namespace(const struct vdsotime *t, const struct vdsotime_
 
 	if (h->time_namespace_inode && stat("/proc/self/ns/time", &st) == 0)
 		return st.st_ino == h->time_namespace_inode && st.st_dev == h->time_namespace_dev;
-	return cross_check(t, page, CLOCK_MONOTONIC) == VDSOTIME_NOPAGE_NONE &&
-	       cross_check(t, page, CLOCK_BOOTTIME) == VDSOTIME_NOPAGE_NONE;
+	return crosscheck(t, page, 1u << CLOCK_MONOTONIC | 1u << CLOCK_BOOTTIME) ==
+	       VDSOTIME_NOPAGE_NONE;
 }
+
+/* What no time namespace changes. */
+#define OTHER_NAMESPACE_CLOCKS (1u << CLOCK_REALTIME | 1u << CLOCK_TAI)
 
 static bool page_is_off(const struct vdsotime_page *page)
 {
@@ -164,7 +116,6 @@ static bool page_is_off(const struct vdsotime_page *page)
 static enum vdsotime_nopage trust(
 	struct vdsotime *t, const struct vdsotime_page *page, uint32_t *ret_clocks)
 {
-	uint32_t clocks = VDSOTIME_PAGE_CLOCKS;
 	enum vdsotime_nopage reason;
 
 	if (!counter_allowed())
@@ -173,23 +124,16 @@ static enum vdsotime_nopage trust(
 		return VDSOTIME_NOPAGE_OFF;
 	reason = choose_order(t);
 	if (reason == VDSOTIME_NOPAGE_NONE)
-		reason = cross_check(t, page, CLOCK_REALTIME);
+		reason = crosscheck(t, page, OTHER_NAMESPACE_CLOCKS);
 	if (reason != VDSOTIME_NOPAGE_NONE)
 		return reason;
-	if (same_time_namespace(t, page)) {
-		static const clockid_t others[] = { CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
-			CLOCK_BOOTTIME, CLOCK_TAI };
-
-		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-			reason = cross_check(t, page, others[i]);
-			if (reason != VDSOTIME_NOPAGE_NONE)
-				return reason;
-		}
-	} else {
-		clocks = 1u << CLOCK_REALTIME | 1u << CLOCK_TAI;
-		reason = VDSOTIME_NOPAGE_TIME_NAMESPACE;
+	if (!same_time_namespace(t, page)) {
+		*ret_clocks = OTHER_NAMESPACE_CLOCKS;
+		return VDSOTIME_NOPAGE_TIME_NAMESPACE;
 	}
-	*ret_clocks = clocks;
+	reason = crosscheck(t, page, VDSOTIME_PAGE_CLOCKS);
+	if (reason == VDSOTIME_NOPAGE_NONE)
+		*ret_clocks = VDSOTIME_PAGE_CLOCKS;
 	return reason;
 }
 
@@ -261,15 +205,29 @@ struct vdsotime *vdsotime_detach(struct vdsotime *t)
 	return NULL;
 }
 
-int vdsotime_refresh(struct vdsotime *t)
+/* Is the page that t has alive?  One that is, and is wrong, is given up. */
+static bool page_stands(struct vdsotime *t)
 {
-	ERRNO_KEPT;
 	struct vdsotime_point point;
 	enum vdsotime_nopage reason;
 
-	if (handle_serves(t, CLOCK_REALTIME) &&
-		vdsotime_page_read(t->page, CLOCK_REALTIME, VDSOTIME_COUNTER_FENCE, &point) ==
-			VDSOTIME_PAGE_READ)
+	if (!t->page || vdsotime_page_read(t->page, CLOCK_REALTIME, VDSOTIME_COUNTER_FENCE,
+				&point) != VDSOTIME_PAGE_READ)
+		return false;
+	reason = crosscheck(t, t->page, t->clocks);
+	if (reason == VDSOTIME_NOPAGE_CROSS_CHECK) {
+		t->page = mapping_close(t->page);
+		t->clocks = 0;
+	}
+	return reason == VDSOTIME_NOPAGE_NONE;
+}
+
+int vdsotime_refresh(struct vdsotime *t)
+{
+	ERRNO_KEPT;
+	enum vdsotime_nopage reason;
+
+	if (page_stands(t))
 		return 0;
 	reason = attach_page(t);
 	/* An old page that nobody renews is kept: it may be, and it still says what was read last. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a handle knows of itself: the path that answers, why, and the state of the page. */
+#include "client/crosscheck.h"
 #include "client/handle.h"
 
 static uint32_t kernel_path(const struct vdsotime *t)
@@ -27,8 +28,8 @@ static uint32_t reason_of(const struct vdsotime *t, enum vdsotime_page_result re
 	const struct vdsotime_line *line)
 {
 	if (result == VDSOTIME_PAGE_READ)
-		return t->nopage == VDSOTIME_NOPAGE_TIME_NAMESPACE ? t->nopage
-								   : VDSOTIME_NOPAGE_NONE;
+		return t->clocks == VDSOTIME_PAGE_CLOCKS ? VDSOTIME_NOPAGE_NONE
+							 : VDSOTIME_NOPAGE_TIME_NAMESPACE;
 	return line->meta & VDSOTIME_META_OFF ? VDSOTIME_NOPAGE_OFF : VDSOTIME_NOPAGE_STALE;
 }
 
@@ -69,6 +70,8 @@ int vdsotime_status(const struct vdsotime *t, struct vdsotime_status *ret)
 		describe_page(t, &line, &s);
 		if (result == VDSOTIME_PAGE_READ) {
 			s.path = VDSOTIME_PATH_PAGE;
+			if (crosscheck_once(t, t->page, t->clocks) == VDSOTIME_NOPAGE_CROSS_CHECK)
+				s.reason = VDSOTIME_NOPAGE_CROSS_CHECK;
 			s.tracking_ns = now.tracking_ns;
 			if (s.quality == VDSOTIME_QUALITY_CLAIMED)
 				s.error_ns = now.error_ns;

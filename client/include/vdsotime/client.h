@@ -101,7 +101,7 @@ struct vdsotime_interval {
 
 struct vdsotime_status {
 	uint32_t path; /* enum vdsotime_path: what a read of REALTIME takes now */
-	uint32_t reason; /* enum vdsotime_nopage: why it is not the page */
+	uint32_t reason; /* enum vdsotime_nopage: why it is not the page, or not to be trusted */
 	uint32_t quality; /* enum vdsotime_quality */
 	uint32_t leap; /* enum vdsotime_leap */
 	uint64_t epoch; /* 0 without a page */
@@ -138,7 +138,7 @@ VDSOTIME_PUBLIC struct vdsotime *vdsotime_detach(struct vdsotime *t);
 
 /*
  * Attach anew where the daemon was restarted, came late, or changed its page; keeps the old page when it
- * still answers.  Must not run beside other calls on the same handle.  0 when the page answers
+ * still answers and agrees with the vDSO.  Must not run beside other calls on the same handle.  0 when the page answers
  * afterwards; otherwise as vdsotime_attach() without VDSOTIME_FALLBACK, and the handle goes on answering
  * from the vDSO.
  */
@@ -207,7 +207,12 @@ static inline uint64_t vdsotime_stamp(void)
 VDSOTIME_PUBLIC int vdsotime_resolve(
 	const struct vdsotime *t, uint64_t stamp_ticks, clockid_t id, int64_t *ret);
 
-/* Which path answers, the reason, and the state of the page. */
+/*
+ * Which path answers, the reason, and the state of the page.  It also takes a look at the page: its clocks
+ * against the vDSO's, its two copies against each other.  VDSOTIME_PATH_PAGE with the reason
+ * VDSOTIME_NOPAGE_CROSS_CHECK: it answers, and is wrong, or a clock was set within the last milliseconds;
+ * vdsotime_refresh() finds out which, and gives up a page that is wrong.
+ */
 VDSOTIME_PUBLIC int vdsotime_status(const struct vdsotime *t, struct vdsotime_status *ret);
 
 /*
