@@ -20,11 +20,24 @@ void news_add(struct news *n, enum event_kind kind, int64_t amount)
 	n->count++;
 }
 
+/* While the counter is the clocksource in force, nothing hangs on what else the kernel would take. */
+static bool clocksource_stays(const struct keeper *k)
+{
+	char current[sizeof(k->clocksource)];
+
+	return k->counter.registration.scale_hz != 0 &&
+	       k->os->clocksource_read(k->os->ctx, current, sizeof(current), NULL, 0) == 0 &&
+	       strcmp(current, k->clocksource) == 0;
+}
+
 void keeper_read_clocksource(struct keeper *k, struct news *n)
 {
 	char current[sizeof(k->clocksource)] = "", available[sizeof(k->clocksources)] = "";
+	int r;
 
-	int r = k->os->clocksource_read(
+	if (n && clocksource_stays(k))
+		return;
+	r = k->os->clocksource_read(
 		k->os->ctx, current, sizeof(current), available, sizeof(available));
 
 	/* no answer for once (no descriptor left, say) is no news */

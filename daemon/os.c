@@ -173,7 +173,8 @@ static int clocksource_read(
 		return r;
 	if (strlen(now) >= current_bytes)
 		return -ENAMETOOLONG;
-	r = read_line(CLOCKSOURCE_DIR "available_clocksource", available, available_bytes);
+	if (available)
+		r = read_line(CLOCKSOURCE_DIR "available_clocksource", available, available_bytes);
 	if (r < 0)
 		return r;
 	strcpy(current, now);

@@ -62,7 +62,8 @@ struct os {
 
 	/*
 	 * The kernel's clocksource and all that it would take, separated by blanks, from sysfs; sizes in
-	 * bytes with the NUL.  -ENOENT where sysfs is not mounted, -ENAMETOOLONG when a buffer is short.
+	 * bytes with the NUL.  available may be NULL: then it is not read, which costs as much again.
+	 * -ENOENT where sysfs is not mounted, -ENAMETOOLONG when a buffer is short.
 	 */
 	int (*clocksource_read)(void *ctx, char *current, size_t current_bytes, char *available,
 		size_t available_bytes);

@@ -493,7 +493,9 @@ static int os_clocksource_read(
 
 	pass_some(ctx, 20e3);
 	strncpy(current, w->on_counter ? "tsc" : "hpet", current_bytes - 1);
-	strncpy(available, w->listed ? "tsc hpet acpi_pm" : "hpet acpi_pm", available_bytes - 1);
+	if (available)
+		strncpy(available, w->listed ? "tsc hpet acpi_pm" : "hpet acpi_pm",
+			available_bytes - 1);
 	return 0;
 }
 

@@ -116,10 +116,12 @@ static int clocksource_read(
 
 	if (!f->clocksource)
 		return -ENOENT;
-	if (strlen(f->clocksource) >= current_bytes || strlen(f->clocksources) >= available_bytes)
+	if (strlen(f->clocksource) >= current_bytes ||
+		(available && strlen(f->clocksources) >= available_bytes))
 		return -ENAMETOOLONG;
 	strcpy(current, f->clocksource);
-	strcpy(available, f->clocksources);
+	if (available)
+		strcpy(available, f->clocksources);
 	return 0;
 }
 
