@@ -5,8 +5,8 @@
  * Two straight lines are kept for each of MONOTONIC and MONOTONIC_RAW.  The model (model.h) is where the
  * kernel's clock is believed to be; its slope is fed forward, from the raw rate of the counter and what
  * adjtimex says of frequency and tick.  The page's line is what readers have: it goes on from where the last
- * one was, and is aimed to meet the model at the next publication.  So readers see no step, and any error
- * that slewing can make good is gone after one period.
+ * one was, and is aimed to meet the model at a target.  So readers see no step, and errors are slewed
+ * away.  The target must not come long before the line's window ends: see target_of() of the keeper.
  *
  * New parameters never give an earlier time than the old ones while both may be in use.  The two lines of
  * a page change one after the other, so that is not one instant but a span, from `now` to `until`: a line
@@ -47,7 +47,7 @@ struct discipline_news {
 struct discipline_order {
 	uint64_t now_ticks; /* no reader uses the new line before this */
 	uint64_t until_ticks; /* none uses the old one after this */
-	uint64_t target_ticks; /* the next publication: meet the model there */
+	uint64_t target_ticks; /* meet the model there */
 	const struct vdsotime_line *old; /* in force; NULL: start anew */
 	const struct vdsotime_line *expired; /* the last that was, without one in force; or NULL */
 	uint32_t window_log2;

@@ -77,6 +77,19 @@ static void choose_windows(const struct keeper *k, struct discipline_order *o)
 		o->bent_window_log2 = o->window_log2;
 }
 
+/*
+ * When the next line should meet the model.  Not before half of its window is over: if the daemon dies,
+ * readers follow it to the end, and so it has overshot by no more than it was off when it began.  With
+ * an earlier target a row of lives that die young would swing ever wider.
+ */
+static uint64_t target_of(const struct keeper *k, const struct discipline_order *o)
+{
+	uint64_t period = ticks_of(k, keeper_period_ns(k));
+	uint64_t half = (UINT64_C(1) << o->window_log2) / 2;
+
+	return o->now_ticks + (half > period ? half : period);
+}
+
 /* The next line, from what readers have on old. */
 static void make_line(const struct keeper *k, const struct vdsotime_line *old,
 	struct discipline_order *ret_order, struct vdsotime_line *ret)
@@ -85,13 +98,13 @@ static void make_line(const struct keeper *k, const struct vdsotime_line *old,
 	struct discipline_order order = {
 		.now_ticks = now,
 		.until_ticks = now + ticks_of(k, PUBLISH_SPAN_NS),
-		.target_ticks = now + ticks_of(k, keeper_period_ns(k)),
 		.max_slew_ppb = k->options.max_slew_ppb,
 		.slack_ns = (double)k->sample.offset_slack_ns +
 			    (double)k->warp.worst_ticks * k->discipline.rate.ns_per_tick,
 	};
 
 	choose_windows(k, &order);
+	order.target_ticks = target_of(k, &order);
 	if (!k->parted && line_is_on(old)) {
 		if (line_covers(old, order.until_ticks))
 			order.old = old;
