@@ -3,8 +3,8 @@
  * Attaching: everything that must hold before the page's answer may stand for the kernel's.
  *
  * The order matters.  Who listens, then the file, then its header, then this process's right to the
- * counter, then what the counter costs, and last, with all of that granted, the page's word against the
- * vDSO's.  The first that fails is the reason that vdsotime_status() gives.
+ * counter, then what the counter costs, and last, with all of that granted, the page's word against
+ * the vDSO's.  The first that fails is the reason that vdsotime_status() gives.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -21,7 +21,8 @@
 #include "client/kept.h"
 #include "client/mapping.h"
 
-/* Batches whose cheapest is taken as the cost of a call; reads in each, enough to see a cycle of each. */
+/* Batches whose cheapest is taken as the cost of a call; reads in each, enough to see a cycle of
+ * each. */
 #define COST_BATCHES 8
 #define COST_READS 64
 
@@ -69,8 +70,8 @@ static uint64_t cost_ticks(const struct vdsotime *t, int order)
 }
 
 /*
- * The cheaper ordered read.  A counter that costs clearly more than the whole vDSO call, as where it
- * traps and the kernel's clocksource is another, is not worth having.
+ * The cheaper ordered read.  A counter that costs clearly more than the whole vDSO call, as where
+ * it traps and the kernel's clocksource is another, is not worth having.
  */
 static enum vdsotime_nopage choose_order(struct vdsotime *t)
 {
@@ -88,8 +89,8 @@ static enum vdsotime_nopage choose_order(struct vdsotime *t)
 }
 
 /*
- * Is this process in the writer's time namespace?  Where it cannot be told (no /proc, an old kernel on
- * one side), the clocks themselves tell: a namespace that matters has other values of MONOTONIC.
+ * Is this process in the writer's time namespace?  Where it cannot be told (no /proc, an old kernel
+ * on one side), the clocks themselves tell: a namespace that matters has other values of MONOTONIC.
  */
 static bool same_time_namespace(const struct vdsotime *t, const struct vdsotime_page *page)
 {
@@ -230,7 +231,8 @@ int vdsotime_refresh(struct vdsotime *t)
 	if (page_stands(t))
 		return 0;
 	reason = attach_page(t);
-	/* An old page that nobody renews is kept: it may be, and it still says what was read last. */
+	/* An old page that nobody renews is kept: it may be, and it still says what was read
+	 * last. */
 	t->nopage = reason;
 	return -dial_errno(reason);
 }

@@ -27,7 +27,8 @@ static int read_vdso(const struct vdsotime *t, uint32_t clocks, int64_t ret_ns[s
 	return 0;
 }
 
-/* Is value surely more than slack before the one or after the other?  Differences, as sums could overflow. */
+/* Is value surely more than slack before the one or after the other?  Differences, as sums could
+ * overflow. */
 static int is_outside(int64_t value, int64_t before, int64_t after, int64_t slack)
 {
 	int64_t early, late;

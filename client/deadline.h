@@ -2,8 +2,8 @@
 /*
  * A deadline: when a call that waits gives up, as ns of MONOTONIC.
  *
- * Time comes through the resolver's functions, not libc's: a process that may not read the counter would
- * be killed by libc's, which end in the vDSO.
+ * Time comes through the resolver's functions, not libc's: a process that may not read the counter
+ * would be killed by libc's, which end in the vDSO.
  */
 #ifndef VDSOTIME_CLIENT_DEADLINE_H
 #define VDSOTIME_CLIENT_DEADLINE_H
@@ -15,7 +15,8 @@
 
 #define DEADLINE_NEVER INT64_MAX
 
-/* timeout (relative) from now on; NULL: DEADLINE_NEVER.  0; -EINVAL when it is no timespec; -errno. */
+/* timeout (relative) from now on; NULL: DEADLINE_NEVER.  0; -EINVAL when it is no timespec;
+ * -errno. */
 int deadline_init(
 	const struct vdsotime_vdso *vdso, const struct timespec *timeout, int64_t *ret_ns);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dialling: a connection to the stamp socket of a runtime directory, to somebody who may be believed.
+ * Dialling: a connection to the stamp socket of a runtime directory, to somebody who may be
+ * believed.
  *
- * Reasons, not errno values: a handle tells them for as long as it lives.  dial_errno() has the number of
- * each, one for one.
+ * Reasons, not errno values: a handle tells them for as long as it lives.  dial_errno() has the
+ * number of each, one for one.
  */
 #ifndef VDSOTIME_CLIENT_DIAL_H
 #define VDSOTIME_CLIENT_DIAL_H
@@ -16,7 +17,8 @@
 /* "/run/vdsotimed/stamp" must fit sun_path, so a longer directory has no socket in it. */
 #define DIAL_DIR_BYTES 108
 
-/* Who may own what comes over the connection, root aside: its listener, and the directory's owner. */
+/* Who may own what comes over the connection, root aside: its listener, and the directory's
+ * owner. */
 struct dial_owner {
 	uid_t listener;
 	uid_t directory;
@@ -36,8 +38,8 @@ enum vdsotime_nopage dial_connect(
 	const char *runtime_dir, int64_t deadline_ns, int *ret_fd, struct dial_owner *ret_owner);
 
 /*
- * After a call on fd has failed: 1 where a signal came and time is left, to call again; 0 to give up.
- * Without it a timer's signals would start the time anew each time.
+ * After a call on fd has failed: 1 where a signal came and time is left, to call again; 0 to give
+ * up.  Without it a timer's signals would start the time anew each time.
  */
 int dial_again(int fd, int64_t deadline_ns);
 

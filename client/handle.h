@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is behind a struct vdsotime.  The first three members are all that a read of the page touches.
+ * What is behind a struct vdsotime.  The first three members are all that a read of the page
+ * touches.
  */
 #ifndef VDSOTIME_CLIENT_HANDLE_H
 #define VDSOTIME_CLIENT_HANDLE_H

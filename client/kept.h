@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * errno is the caller's: what the library's calls report they return.  A public call that makes system
- * calls through libc begins with ERRNO_KEPT; that also makes it fit for signal handlers.
+ * errno is the caller's: what the library's calls report they return.  A public call that makes
+ * system calls through libc begins with ERRNO_KEPT; that also makes it fit for signal handlers.
  */
 #ifndef VDSOTIME_CLIENT_KEPT_H
 #define VDSOTIME_CLIENT_KEPT_H

@@ -3,8 +3,8 @@
  * A mapping: the daemon's page in this process, asked for over the stamp socket and checked before
  * anything in it is believed.
  *
- * Each function returns an enum vdsotime_nopage: VDSOTIME_NOPAGE_NONE, or why there is no page to be had.
- * Three steps, so that a test can stand in for the daemon at each.
+ * Each function returns an enum vdsotime_nopage: VDSOTIME_NOPAGE_NONE, or why there is no page to
+ * be had.  Three steps, so that a test can stand in for the daemon at each.
  */
 #ifndef VDSOTIME_CLIENT_MAPPING_H
 #define VDSOTIME_CLIENT_MAPPING_H
@@ -17,8 +17,8 @@
 #include "client/dial.h"
 
 /*
- * Ask the daemon of runtime_dir for its page.  On success *ret_fd is the caller's to close (O_CLOEXEC).
- * Waits a second at most.
+ * Ask the daemon of runtime_dir for its page.  On success *ret_fd is the caller's to close
+ * (O_CLOEXEC).  Waits a second at most.
  */
 enum vdsotime_nopage mapping_fetch(
 	const char *runtime_dir, int *ret_fd, struct dial_owner *ret_owner);

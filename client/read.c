@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reads.  Each asks the page, inline; what the page does not answer goes out of line to the vDSO.
+ * The reads.  Each asks the page, inline; what the page does not answer goes out of line to the
+ * vDSO.
  *
- * The one thing a reader would get wrong: the vDSO's answer is not always handed on as it is.  The page
- * may have been some nanoseconds ahead of the kernel when it expired, and time must not go back because
- * its daemon died.  So an answer that lies before what the page could still have said, and no further
- * than the page's own bound, is lifted to that.
+ * The one thing a reader would get wrong: the vDSO's answer is not always handed on as it is.  The
+ * page may have been some nanoseconds ahead of the kernel when it expired, and time must not go
+ * back because its daemon died.  So an answer that lies before what the page could still have said,
+ * and no further than the page's own bound, is lifted to that.
  */
 #include <errno.h>
 
@@ -34,8 +35,8 @@ int handle_read_vdso(const struct vdsotime *t, clockid_t id, int64_t *ret_ns)
 }
 
 /*
- * The latest time of a clock that a reader of this page can have got from its newest line, which is over,
- * and how far that may have been ahead of the kernel.  1, or 0 when there is none to tell.
+ * The latest time of a clock that a reader of this page can have got from its newest line, which is
+ * over, and how far that may have been ahead of the kernel.  1, or 0 when there is none to tell.
  */
 static int page_floor(
 	const struct vdsotime *t, clockid_t id, int64_t *ret_ns, uint64_t *ret_tracking_ns)
@@ -60,8 +61,8 @@ static int page_floor(
 }
 
 /*
- * The vDSO's answer, unless the page has come alive meanwhile: the next read would take that, and it may
- * be behind the kernel within its bound.
+ * The vDSO's answer, unless the page has come alive meanwhile: the next read would take that, and
+ * it may be behind the kernel within its bound.
  */
 COLD static int fallback_ns(const struct vdsotime *t, clockid_t id, int64_t *ret_ns)
 {
@@ -177,8 +178,8 @@ HOT int vdsotime_gettime_ns_after(
 }
 
 /*
- * Five calls in turn: their spread is the bound.  In another time namespace some of them come from the
- * page, as they do when read alone.
+ * Five calls in turn: their spread is the bound.  In another time namespace some of them come from
+ * the page, as they do when read alone.
  */
 COLD static int fallback_snapshot(const struct vdsotime *t, struct vdsotime_snapshot *ret)
 {

@@ -3,11 +3,12 @@
  * The client's end of the stamp socket: requests of many clocks in one packet, and the ticks of a
  * subscription.
  *
- * Replies come in the order of their requests, and packets of ticks between them.  So a wait for a reply
- * keeps the ticks that it meets; and a reply whose caller has given up is owed, and dropped when it comes.
+ * Replies come in the order of their requests, and packets of ticks between them.  So a wait for a
+ * reply keeps the ticks that it meets; and a reply whose caller has given up is owed, and dropped
+ * when it comes.
  *
- * The one thing a reader would get wrong: a tick that was met before the reply to SUBSCRIBE is one of the
- * subscription before.
+ * The one thing a reader would get wrong: a tick that was met before the reply to SUBSCRIBE is one
+ * of the subscription before.
  */
 #include <errno.h>
 #include <poll.h>
@@ -69,7 +70,8 @@ static int await(const struct vdsotime_stamps *s, short events, int64_t deadline
 	return r == 0 ? -ETIMEDOUT : 0;
 }
 
-/* With no room left the newest kept one makes place, and is counted: so the last of all is never lost. */
+/* With no room left the newest kept one makes place, and is counted: so the last of all is never
+ * lost. */
 static void tick_keep(struct vdsotime_stamps *s, const struct stamp_record *tick)
 {
 	struct stamp_record kept = *tick;
@@ -89,7 +91,8 @@ static void ticks_keep(struct vdsotime_stamps *s, size_t count)
 		tick_keep(s, &s->records[i]);
 }
 
-/* One packet into s->records; *ret_bytes is its length, which may be more than what was received. */
+/* One packet into s->records; *ret_bytes is its length, which may be more than what was
+ * received. */
 static int packet_receive(struct vdsotime_stamps *s, int64_t deadline_ns, size_t *ret_bytes)
 {
 	for (;;) {
@@ -112,8 +115,8 @@ static int packet_receive(struct vdsotime_stamps *s, int64_t deadline_ns, size_t
 }
 
 /*
- * The next packet.  Ticks are kept and a reply that is owed is dropped, with 0 bytes; any other is left in
- * s->records, unchecked, with its length.
+ * The next packet.  Ticks are kept and a reply that is owed is dropped, with 0 bytes; any other is
+ * left in s->records, unchecked, with its length.
  */
 static int packet_take(struct vdsotime_stamps *s, int64_t deadline_ns, size_t *ret_bytes)
 {

@@ -9,8 +9,8 @@ static uint32_t kernel_path(const struct vdsotime *t)
 }
 
 /*
- * Since the line's instant.  By REALTIME in another time namespace, whose MONOTONIC differs; by the counter
- * nowhere, since it may be the counter that went wrong.
+ * Since the line's instant.  By REALTIME in another time namespace, whose MONOTONIC differs; by the
+ * counter nowhere, since it may be the counter that went wrong.
  */
 static int64_t line_age(const struct vdsotime *t, const struct vdsotime_line *line)
 {

@@ -17,7 +17,8 @@
 #define SYS_FUTEX SYS_futex
 #endif
 
-/* Sleep while *word is value, until deadline_ns.  The map is read-only: FUTEX_WAIT needs no more. */
+/* Sleep while *word is value, until deadline_ns.  The map is read-only: FUTEX_WAIT needs no
+ * more. */
 static int futex_wait(const uint32_t *word, uint32_t value, int64_t deadline_ns)
 {
 	/* what the system call takes, whatever this libc's time_t */
@@ -35,8 +36,8 @@ static int futex_wait(const uint32_t *word, uint32_t value, int64_t deadline_ns)
 }
 
 /*
- * The word and the line disagree: the writer is between the two, or has died there.  A moment's sleep, so
- * that nobody spins until its successor has mended it; -ETIMEDOUT when the wait is over.
+ * The word and the line disagree: the writer is between the two, or has died there.  A moment's
+ * sleep, so that nobody spins until its successor has mended it; -ETIMEDOUT when the wait is over.
  */
 static int wait_for_writer(const struct vdsotime *t, int64_t deadline_ns)
 {
@@ -63,7 +64,8 @@ int vdsotime_wait_epoch(const struct vdsotime *t, uint64_t seen, const struct ti
 	if (!t->page)
 		return -ENODATA;
 	for (;;) {
-		/* also after a wait that failed: a writer may have died between its store and its wake */
+		/* also after a wait that failed: a writer may have died between its store and its
+		 * wake */
 		if (vdsotime_page_line(t->page, &line) && line.extra[VDSOTIME_EXTRA_EPOCH] != seen)
 			return 0;
 		if (r < 0)

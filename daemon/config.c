@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All settings stand in one table: section, name, kind, limits, place.  What is expected of a value is
- * told from the same limits that it is held against.
+ * All settings stand in one table: section, name, kind, limits, place.  What is expected of a value
+ * is told from the same limits that it is held against.
  *
- * inih parses, but through a reader of lines that is ours, because its own has traps: it gives no line
- * numbers as Debian builds it, silently splits lines of more than INI_MAX_LINE bytes in two, takes an
- * indented line for more of the value above it, and stops at a NUL.
+ * inih parses, but through a reader of lines that is ours, because its own has traps: it gives no
+ * line numbers as Debian builds it, silently splits lines of more than INI_MAX_LINE bytes in two,
+ * takes an indented line for more of the value above it, and stops at a NUL.
  */
 #include "daemon/config.h"
 
@@ -38,8 +38,8 @@ static const char *const counter_choices[] = { "auto", "trust", "off", NULL };
 static const char *const level_choices[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 /*
- * A setting.  With units the field is a uint64_t, else a uint32_t; with choices its value is min for the
- * first of them, min + 1 for the second, and so on.
+ * A setting.  With units the field is a uint64_t, else a uint32_t; with choices its value is min
+ * for the first of them, min + 1 for the second, and so on.
  */
 struct key {
 	const char *section;
@@ -227,8 +227,8 @@ static int assign(void *data, const char *section, const char *name, const char 
 }
 
 /*
- * What fgets() would do, for inih: but every call is one line, without the blanks that it begins with.  A
- * line that cannot be taken whole is refused and stands as an empty one.
+ * What fgets() would do, for inih: but every call is one line, without the blanks that it begins
+ * with.  A line that cannot be taken whole is refused and stands as an empty one.
  */
 static char *next_line(char *line, int size_bytes, void *data)
 {

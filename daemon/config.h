@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration: what vdsotimed.conf(5) can set, merged from its files by the rules that systemd's own
- * programs follow, and checked as a whole.
+ * The configuration: what vdsotimed.conf(5) can set, merged from its files by the rules that
+ * systemd's own programs follow, and checked as a whole.
  *
- * Later assignments win and an empty value brings the default back.  Unknown settings are warned of, bad
- * values refuse the whole: what is in force is always one complete, valid configuration.
+ * Later assignments win and an empty value brings the default back.  Unknown settings are warned
+ * of, bad values refuse the whole: what is in force is always one complete, valid configuration.
  *
  * Problems are logged as they are found, each with file and line; the first is also returned.
  */
@@ -36,10 +36,10 @@ extern const char *const config_dirs[];
 void config_default(struct config *ret);
 
 /*
- * Read file alone, or (NULL) what is found in dirs (NULL: config_dirs).  No file at all is fine when none
- * was asked for.  *ret is CONFIG_NULL, or an earlier configuration, which is replaced.  0; -EINVAL when
- * something in a file is wrong; -ENOMEM; what open(2) said of a file.  Failed: *ret is as it was, and
- * *ret_refused is filled.
+ * Read file alone, or (NULL) what is found in dirs (NULL: config_dirs).  No file at all is fine
+ * when none was asked for.  *ret is CONFIG_NULL, or an earlier configuration, which is replaced.
+ * 0; -EINVAL when something in a file is wrong; -ENOMEM; what open(2) said of a file.  Failed: *ret
+ * is as it was, and *ret_refused is filled.
  */
 int config_load(struct config *ret, const char *const *dirs, const char *file,
 	struct server_refused_configuration *ret_refused);

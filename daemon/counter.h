@@ -2,8 +2,9 @@
 /*
  * Which counter, if any, the page runs on, and why.
  *
- * The kernel has judged its counters already: what it no longer lists among its clocksources it has found
- * unfit.  `auto` follows that word, and a warp test of our own; `trust` overrules both; `off` sends every reader to the vDSO.
+ * The kernel has judged its counters already: what it no longer lists among its clocksources it has
+ * found unfit.  `auto` follows that word, and a warp test of our own; `trust` overrules both; `off`
+ * sends every reader to the vDSO.
  */
 #ifndef VDSOTIMED_COUNTER_H
 #define VDSOTIMED_COUNTER_H
@@ -24,8 +25,8 @@ struct counter_choice {
 };
 
 /*
- * current, available: as os->clocksource_read() gave them; "" when it did not.  warp_ticks: by which the
- * counters of two CPUs were seen to differ.
+ * current, available: as os->clocksource_read() gave them; "" when it did not.  warp_ticks: by
+ * which the counters of two CPUs were seen to differ.
  */
 void counter_choose(const struct os *os, enum keeper_counter_policy policy, const char *current,
 	const char *available, uint64_t warp_ticks, struct counter_choice *ret);

@@ -17,8 +17,8 @@
 #define SETTLED 5e-8
 
 /*
- * How far MONOTONIC_RAW may be from its model without having jumped: it knows no slewing, but a counter that
- * is not the kernel's own wanders against it.
+ * How far MONOTONIC_RAW may be from its model without having jumped: it knows no slewing, but a
+ * counter that is not the kernel's own wanders against it.
  */
 #define JUMP_NS 1000.0
 #define WANDER 200e-6
@@ -72,7 +72,8 @@ bool discipline_is_moving(const struct discipline *d)
 	return d->moving > 0 || d->rate.uncertainty > SETTLED;
 }
 
-/* kernel/time/ntp.c, ntp_update_frequency(): the tick's length in us and a frequency in 2^-16 ppm. */
+/* kernel/time/ntp.c, ntp_update_frequency(): the tick's length in us and a frequency in 2^-16
+ * ppm. */
 static double factor_of(const struct discipline *d, const struct sample *s)
 {
 	if (s->timex_error)
@@ -188,8 +189,8 @@ struct aim {
 };
 
 /*
- * How much a clock may have changed its rate, relative: from where it was told to be to the far end of
- * what it may be told.
+ * How much a clock may have changed its rate, relative: from where it was told to be to the far end
+ * of what it may be told.
  */
 static double unseen_of(const struct discipline *d, const struct discipline_order *o)
 {
@@ -204,9 +205,9 @@ static double moved_of(
 }
 
 /*
- * Where readers may be who have no line to go on from: at the latest that the clock can be, or, where the
- * last line has just run out, at the end of that (readers do not go back from it, see the client's
- * fallback).
+ * Where readers may be who have no line to go on from: at the latest that the clock can be, or,
+ * where the last line has just run out, at the end of that (readers do not go back from it, see the
+ * client's fallback).
  */
 static struct fixed fresh_start(const struct discipline *d, const struct model *m,
 	const struct track *t, const struct discipline_order *o)
@@ -298,8 +299,9 @@ struct tracking {
 };
 
 /*
- * How far a clock may be from its line: what the last sample showed and what samples cannot show, the rate
- * that may have changed since, where the line starts; and with time the same rate, and the slewing.
+ * How far a clock may be from its line: what the last sample showed and what samples cannot show,
+ * the rate that may have changed since, where the line starts; and with time the same rate, and the
+ * slewing.
  */
 static struct tracking tracking_of(const struct discipline *d, const struct model *m,
 	const struct aim *aim, const struct aim *monotonic, const struct discipline_order *o)

@@ -2,18 +2,20 @@
 /*
  * The discipline: samples in, the page's next line out.
  *
- * Two straight lines are kept for each of MONOTONIC and MONOTONIC_RAW.  The model (model.h) is where the
- * kernel's clock is believed to be; its slope is fed forward, from the raw rate of the counter and what
- * adjtimex says of frequency and tick.  The page's line is what readers have: it goes on from where the last
- * one was, and is aimed to meet the model at a target.  So readers see no step, and errors are slewed
- * away.  The target must not come long before the line's window ends: see target_of() of the keeper.
+ * Two straight lines are kept for each of MONOTONIC and MONOTONIC_RAW.  The model (model.h) is
+ * where the kernel's clock is believed to be; its slope is fed forward, from the raw rate of the
+ * counter and what adjtimex says of frequency and tick.  The page's line is what readers have: it
+ * goes on from where the last one was, and is aimed to meet the model at a target.  So readers see
+ * no step, and errors are slewed away.  The target must not come long before the line's window
+ * ends: see target_of() of the keeper.
  *
- * New parameters never give an earlier time than the old ones while both may be in use.  The two lines of
- * a page change one after the other, so that is not one instant but a span, from `now` to `until`: a line
- * that is steeper than the old is made to meet it at the span's start, one that is flatter at its end.
+ * New parameters never give an earlier time than the old ones while both may be in use.  The two
+ * lines of a page change one after the other, so that is not one instant but a span, from `now` to
+ * `until`: a line that is steeper than the old is made to meet it at the span's start, one that is
+ * flatter at its end.
  *
- * Pure: no clock, no system call.  What a reader would get wrong: the page follows the kernel's clocks with
- * all their faults.  What those clocks are worth against UTC is sync.h's.
+ * Pure: no clock, no system call.  What a reader would get wrong: the page follows the kernel's
+ * clocks with all their faults.  What those clocks are worth against UTC is sync.h's.
  */
 #ifndef VDSOTIMED_DISCIPLINE_H
 #define VDSOTIMED_DISCIPLINE_H
@@ -54,7 +56,8 @@ struct discipline_order {
 	/* of a line that catches up, and must not be followed far beyond its target */
 	uint32_t bent_window_log2;
 	uint64_t max_slew_ppb;
-	double slack_ns; /* by which clocks may be off beside: their offsets, other CPUs' counters */
+	double slack_ns; /* by which clocks may be off beside: their offsets, other CPUs' counters
+			  */
 };
 
 void discipline_init(struct discipline *d, const struct rate_registration *registration);
@@ -63,8 +66,8 @@ void discipline_init(struct discipline *d, const struct rate_registration *regis
 bool discipline_ready(const struct discipline *d);
 
 /*
- * Take a sample into account.  max_slew_ppb: the largest change of MONOTONIC's rate that may be one; beyond
- * it the clock jumped.
+ * Take a sample into account.  max_slew_ppb: the largest change of MONOTONIC's rate that may be
+ * one; beyond it the clock jumped.
  */
 void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_slew_ppb,
 	struct discipline_news *ret);
@@ -73,8 +76,8 @@ void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_s
 void discipline_restart(struct discipline *d);
 
 /*
- * The counter is another one to the kernel than it was: its rate has to be found anew, and until then is taken
- * to be what it was.
+ * The counter is another one to the kernel than it was: its rate has to be found anew, and until
+ * then is taken to be what it was.
  */
 void discipline_reregister(struct discipline *d, const struct rate_registration *registration);
 
@@ -82,8 +85,8 @@ void discipline_reregister(struct discipline *d, const struct rate_registration 
 bool discipline_is_moving(const struct discipline *d);
 
 /*
- * The words of the next line: counter, mult, monotonic, raw mult, raw, tracking and its growth; offsets,
- * TAI, generation, epoch, error and flags are the caller's.  meta gets the window.
+ * The words of the next line: counter, mult, monotonic, raw mult, raw, tracking and its growth;
+ * offsets, TAI, generation, epoch, error and flags are the caller's.  meta gets the window.
  */
 void discipline_line(const struct discipline *d, const struct discipline_order *order,
 	struct vdsotime_line *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disturbance of the clocks, or of our following them: what was seen, when, by how much.  Kept in a
- * small ring for status, written to the journal, and streamed by Monitor.
+ * A disturbance of the clocks, or of our following them: what was seen, when, by how much.  Kept in
+ * a small ring for status, written to the journal, and streamed by Monitor.
  */
 #ifndef VDSOTIMED_EVENT_H
 #define VDSOTIMED_EVENT_H

@@ -10,7 +10,8 @@
 /* Frequency changes below this are the daily work of a sync daemon, and no news. */
 #define RATE_NEWS_PPB 10000
 
-/* By so much (relative) may a counter wander against MONOTONIC_RAW between two lives of the daemon. */
+/* By so much (relative) may a counter wander against MONOTONIC_RAW between two lives of the
+ * daemon. */
 #define RAW_WANDER 300e-6
 
 void news_add(struct news *n, enum event_kind kind, int64_t amount)
@@ -20,7 +21,8 @@ void news_add(struct news *n, enum event_kind kind, int64_t amount)
 	n->count++;
 }
 
-/* While the counter is the clocksource in force, nothing hangs on what else the kernel would take. */
+/* While the counter is the clocksource in force, nothing hangs on what else the kernel would
+ * take. */
 static bool clocksource_stays(const struct keeper *k)
 {
 	char current[sizeof(k->clocksource)];
@@ -106,7 +108,8 @@ static void compare_offsets(struct keeper *k, const struct sample *s, struct new
 			(int64_t)(s->tai_offset_s - last->tai_offset_s) * NSEC_PER_SEC);
 	if (n->count)
 		k->disturbed = true;
-	/* whoever set the clock has said nothing of its error yet, unless it was the kernel that leapt */
+	/* whoever set the clock has said nothing of its error yet, unless it was the kernel that
+	 * leapt */
 	if (s->realtime_offset_ns != last->realtime_offset_ns && !was_leap(k, s))
 		sync_forget(&k->sync);
 }
@@ -164,7 +167,8 @@ int keeper_look(struct keeper *k, struct news *n)
 	return 0;
 }
 
-/* A clock's line, led on to the sample, less the sample, in ns: years may lie between, so not in 64 bits. */
+/* A clock's line, led on to the sample, less the sample, in ns: years may lie between, so not in 64
+ * bits. */
 static double line_distance_ns(const struct vdsotime_line *line, enum vdsotime_word base,
 	enum vdsotime_word mult, const struct sample_point *p)
 {
@@ -175,8 +179,8 @@ static double line_distance_ns(const struct vdsotime_line *line, enum vdsotime_w
 }
 
 /*
- * Has the counter, or a clock, gone elsewhere since the line was in force?  Its raw rate may have been bent,
- * or known but roughly, and may be so now: that is no jump.
+ * Has the counter, or a clock, gone elsewhere since the line was in force?  Its raw rate may have
+ * been bent, or known but roughly, and may be so now: that is no jump.
  */
 static bool has_parted(const struct keeper *k, const struct vdsotime_line *line)
 {

@@ -78,9 +78,9 @@ static void choose_windows(const struct keeper *k, struct discipline_order *o)
 }
 
 /*
- * When the next line should meet the model.  Not before half of its window is over: if the daemon dies,
- * readers follow it to the end, and so it has overshot by no more than it was off when it began.  With
- * an earlier target a row of lives that die young would swing ever wider.
+ * When the next line should meet the model.  Not before half of its window is over: if the daemon
+ * dies, readers follow it to the end, and so it has overshot by no more than it was off when it
+ * began.  With an earlier target a row of lives that die young would swing ever wider.
  */
 static uint64_t target_of(const struct keeper *k, const struct discipline_order *o)
 {
@@ -117,7 +117,8 @@ static void make_line(const struct keeper *k, const struct vdsotime_line *old,
 	*ret_order = order;
 }
 
-/* May a reader have got a later time than the new line gives at now, when it should have been out? */
+/* May a reader have got a later time than the new line gives at now, when it should have been
+ * out? */
 static bool goes_back(
 	const struct discipline_order *o, const struct vdsotime_line *line, uint64_t now)
 {
@@ -135,9 +136,9 @@ static bool goes_back(
 }
 
 /*
- * A line that readers may use.  Before, it is asked whether making it was so slow that publishing it would
- * be late; afterwards, whether the publication was over when the line said it would be.  If not, a reader
- * may have seen time go back, and the epoch tells.
+ * A line that readers may use.  Before, it is asked whether making it was so slow that publishing
+ * it would be late; afterwards, whether the publication was over when the line said it would be.
+ * If not, a reader may have seen time go back, and the epoch tells.
  */
 static void publish_on(struct keeper *k, struct news *n)
 {
@@ -167,8 +168,8 @@ static void publish_on(struct keeper *k, struct news *n)
 }
 
 /*
- * A line that sends readers to the vDSO.  Its bases still say how far readers may have got on the line before
- * it: see the client's fallback.
+ * A line that sends readers to the vDSO.  Its bases still say how far readers may have got on the
+ * line before it: see the client's fallback.
  */
 static void publish_off(struct keeper *k, struct news *n)
 {

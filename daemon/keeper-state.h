@@ -56,8 +56,8 @@ struct keeper {
 };
 
 /*
- * What a sample showed, to be reported once it is on the page: news first, then the publication, then
- * their report.
+ * What a sample showed, to be reported once it is on the page: news first, then the publication,
+ * then their report.
  */
 struct news {
 	unsigned int count;
@@ -76,8 +76,8 @@ int keeper_look(struct keeper *k, struct news *n);
 void keeper_read_clocksource(struct keeper *k, struct news *n);
 
 /*
- * What an earlier life left on the page against what is seen now: disturbed is set where the clocks are not
- * where that page would have brought them.  0 or -errno of a clock that cannot be read.
+ * What an earlier life left on the page against what is seen now: disturbed is set where the clocks
+ * are not where that page would have brought them.  0 or -errno of a clock that cannot be read.
  */
 int keeper_compare_restored(struct keeper *k);
 

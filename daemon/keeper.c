@@ -180,8 +180,8 @@ int keeper_read_kernel(const struct keeper *k, int32_t clock_id, int64_t *ret_ns
 }
 
 /*
- * The kernel's answer where the page has none because this daemon was held up: not before what the page could
- * still have said, as in the client's fallback.
+ * The kernel's answer where the page has none because this daemon was held up: not before what the
+ * page could still have said, as in the client's fallback.
  */
 static int64_t lift_to_page(const struct keeper *k, int32_t clock_id, int64_t ns)
 {

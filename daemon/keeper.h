@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keeper: the daemon's time side in one noun.  It samples the kernel's clocks, disciplines the page's
- * line to them, publishes it, and watches for disturbances.  Whoever serves time asks the keeper and
- * nothing below it.
+ * The keeper: the daemon's time side in one noun.  It samples the kernel's clocks, disciplines the
+ * page's line to them, publishes it, and watches for disturbances.  Whoever serves time asks the
+ * keeper and nothing below it.
  *
- * It owns no loop and sleeps nowhere: keeper_tick() does one round when its caller's timer says so, and
- * keeper_interrupt() one out of turn when the kernel has said that a clock was set.  Times and kernel
- * reads come through struct os, so that a test runs it in virtual time.
+ * It owns no loop and sleeps nowhere: keeper_tick() does one round when its caller's timer says so,
+ * and keeper_interrupt() one out of turn when the kernel has said that a clock was set.  Times and
+ * kernel reads come through struct os, so that a test runs it in virtual time.
  *
- * The one thing a reader would get wrong: every clock read that is served comes from keeper_read(), never
- * from the loop's idea of now.
+ * The one thing a reader would get wrong: every clock read that is served comes from keeper_read(),
+ * never from the loop's idea of now.
  */
 #ifndef VDSOTIMED_KEEPER_H
 #define VDSOTIMED_KEEPER_H
@@ -86,10 +86,10 @@ struct keeper_status {
 };
 
 /*
- * The time of clock id now, ordered, as stamps are served: from the page's line where it is on, else from
- * the vDSO.  *ret_counter_ticks (may be NULL): the counter of that instant, 0 when it was the vDSO.
- * 0; -EINVAL for a clock other than REALTIME, MONOTONIC, MONOTONIC_RAW, BOOTTIME, TAI.  Allocates
- * nothing, costs tens of nanoseconds.
+ * The time of clock id now, ordered, as stamps are served: from the page's line where it is on,
+ * else from the vDSO.  *ret_counter_ticks (may be NULL): the counter of that instant, 0 when it was
+ * the vDSO.  0; -EINVAL for a clock other than REALTIME, MONOTONIC, MONOTONIC_RAW, BOOTTIME, TAI.
+ * Allocates nothing, costs tens of nanoseconds.
  */
 int keeper_read(
 	const struct keeper *k, int32_t clock_id, int64_t *ret_ns, uint64_t *ret_counter_ticks);
@@ -110,9 +110,9 @@ const struct vdsotime_vdso *keeper_vdso(const struct keeper *k);
 const struct event_log *keeper_events(const struct keeper *k);
 
 /*
- * Set up: resolve nothing, measure costs, take one quick calibration (tens of ms at most), and publish.
- * page_fd: an earlier life's page (read-write, consumed in every case) or -1.  vdso and os are borrowed
- * and must outlive the keeper.  0, -ENOMEM, or what memfd_create() or mmap() said.
+ * Set up: resolve nothing, measure costs, take one quick calibration (tens of ms at most), and
+ * publish.  page_fd: an earlier life's page (read-write, consumed in every case) or -1.  vdso and
+ * os are borrowed and must outlive the keeper.  0, -ENOMEM, or what memfd_create() or mmap() said.
  */
 int keeper_new(struct keeper **ret, const struct keeper_options *options, const struct os *os,
 	const struct vdsotime_vdso *vdso, int page_fd);

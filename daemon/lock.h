@@ -2,11 +2,11 @@
 /*
  * The runtime directory, and the one daemon that may serve in it.
  *
- * Holding the lock means: no other vdsotimed serves here, so whatever sockets lie about are leavings of a
- * dead one and may be removed.
+ * Holding the lock means: no other vdsotimed serves here, so whatever sockets lie about are
+ * leavings of a dead one and may be removed.
  *
- * The one thing a reader would get wrong: the lock file is removed on release, so a lock counts only
- * while its file is still the one in the directory.
+ * The one thing a reader would get wrong: the lock file is removed on release, so a lock counts
+ * only while its file is still the one in the directory.
  */
 #ifndef VDSOTIMED_LOCK_H
 #define VDSOTIMED_LOCK_H
@@ -31,8 +31,9 @@ enum {
 };
 
 /*
- * Lock the directory dir, at once or not at all.  0; one of the above, and for LOCK_HELD *ret_holder is
- * the other's pid, 0 when that is not known; or what open(2) said: -ENOENT, -ENOTDIR, -EACCES, -EROFS, ...
+ * Lock the directory dir, at once or not at all.  0; one of the above, and for LOCK_HELD
+ * *ret_holder is the other's pid, 0 when that is not known; or what open(2) said: -ENOENT,
+ * -ENOTDIR, -EACCES, -EROFS, ...
  */
 int lock_take(struct lock *l, const char *dir, pid_t *ret_holder);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records are made in a buffer on the stack and leave in one write(2), so that lines of several processes
- * on one stderr do not mix and nothing is allocated.
+ * Records are made in a buffer on the stack and leave in one write(2), so that lines of several
+ * processes on one stderr do not mix and nothing is allocated.
  */
 #include "daemon/log.h"
 

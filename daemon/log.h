@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the daemon tells its operator.  A record is a level, a sentence and, for what a machine may want to
- * find again, an id and fields; it goes to a sink: stderr until another is set.
+ * What the daemon tells its operator.  A record is a level, a sentence and, for what a machine may
+ * want to find again, an id and fields; it goes to a sink: stderr until another is set.
  *
- * On stderr each line starts with the level as <N> (sd-daemon(3)), but not on a terminal.  The sink for
- * the journal is in service.h.
+ * On stderr each line starts with the level as <N> (sd-daemon(3)), but not on a terminal.  The sink
+ * for the journal is in service.h.
  *
- * The one thing a reader would get wrong: nothing is logged per request or per peer that comes and goes.
- * A client must not be able to fill the journal.
+ * The one thing a reader would get wrong: nothing is logged per request or per peer that comes and
+ * goes.  A client must not be able to fill the journal.
  */
 #ifndef VDSOTIMED_LOG_H
 #define VDSOTIMED_LOG_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdsotimed: wiring.  Everything is set up here in one order and taken down in the reverse one, by one way
- * out, from wherever it failed.
+ * vdsotimed: wiring.  Everything is set up here in one order and taken down in the reverse one, by
+ * one way out, from wherever it failed.
  *
- * The one thing a reader would get wrong: the watchdog is answered from the keeper's own timer, so that it
- * tells of both at once: the loop turns, and the page is being published.
+ * The one thing a reader would get wrong: the watchdog is answered from the keeper's own timer, so
+ * that it tells of both at once: the loop turns, and the page is being published.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -94,7 +94,8 @@ bool model_follow(
 	if (exact)
 		m->extra = 0;
 	if (told || fabs(m->residual_ns) > m->noise_ns) {
-		/* between the two samples the rate was partly the old one: believe the second time */
+		/* between the two samples the rate was partly the old one: believe the second
+		 * time */
 		if (!told && !exact && m->stirred)
 			measure_extra(m, p, noise_before, expected);
 		m->stirred = true;

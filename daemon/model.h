@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model of one kernel clock: where it is believed to be, as a straight line over the counter, and how
- * far from there it can be.
+ * The model of one kernel clock: where it is believed to be, as a straight line over the counter,
+ * and how far from there it can be.
  *
- * Its slope is the one expected (raw rate, times what adjtimex says) and a correction that only samples
- * show: adjtime() and a PLL change the rate and tell nobody.  Its phase follows the samples through a
- * filter while they agree with it, and is theirs as soon as they do not.
+ * Its slope is the one expected (raw rate, times what adjtimex says) and a correction that only
+ * samples show: adjtime() and a PLL change the rate and tell nobody.  Its phase follows the samples
+ * through a filter while they agree with it, and is theirs as soon as they do not.
  *
- * Pure.  The one thing a reader would get wrong: a clock truncates to whole ns, so on average it was half a
- * ns further than it says; all fractions here are meant so.
+ * Pure.  The one thing a reader would get wrong: a clock truncates to whole ns, so on average it
+ * was half a ns further than it says; all fractions here are meant so.
  */
 #ifndef VDSOTIMED_MODEL_H
 #define VDSOTIMED_MODEL_H
@@ -18,7 +18,8 @@
 
 #include "daemon/sampler.h"
 
-/* The counter may move in steps as long as this (10 ns on some hosts); a bracket does not show it. */
+/* The counter may move in steps as long as this (10 ns on some hosts); a bracket does not show
+ * it. */
 #define MODEL_COUNTER_STEP_NS 10.0
 
 struct model {
@@ -43,8 +44,8 @@ void model_start(struct model *m, const struct sample_point *p, double expected)
 double model_distance_ns(const struct model *m, const struct sample_point *p);
 
 /*
- * Take a sample in.  expected: ns per tick from here on, without extra; told: it is not what it was.
- * exact: nothing but it can be true, so no extra is looked for.  True while samples agree.
+ * Take a sample in.  expected: ns per tick from here on, without extra; told: it is not what it
+ * was.  exact: nothing but it can be true, so no extra is looked for.  True while samples agree.
  */
 bool model_follow(
 	struct model *m, const struct sample_point *p, double expected, bool told, bool exact);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operating system as the time side sees it: one table of functions, so that a test can be the world
- * (virtual time, a counter that runs backwards, an adjtimex that is refused).
+ * The operating system as the time side sees it: one table of functions, so that a test can be the
+ * world (virtual time, a counter that runs backwards, an adjtimex that is refused).
  *
  * Every function takes the table's ctx first, returns 0 or -errno, and writes its out-parameters on
  * success only.  This is where errno becomes -errno: above it errno is never looked at.
  *
- * The one thing a reader would get wrong: counter_read() must not be called unless counter_info() has
- * named a counter; where user space may not read it, the instruction is fatal.
+ * The one thing a reader would get wrong: counter_read() must not be called unless counter_info()
+ * has named a counter; where user space may not read it, the instruction is fatal.
  */
 #ifndef VDSOTIMED_OS_H
 #define VDSOTIMED_OS_H
@@ -61,9 +61,9 @@ struct os {
 	int (*timex_read)(void *ctx, struct os_timex *ret);
 
 	/*
-	 * The kernel's clocksource and all that it would take, separated by blanks, from sysfs; sizes in
-	 * bytes with the NUL.  available may be NULL: then it is not read, which costs as much again.
-	 * -ENOENT where sysfs is not mounted, -ENAMETOOLONG when a buffer is short.
+	 * The kernel's clocksource and all that it would take, separated by blanks, from sysfs;
+	 * sizes in bytes with the NUL.  available may be NULL: then it is not read, which costs as
+	 * much again.  -ENOENT where sysfs is not mounted, -ENAMETOOLONG when a buffer is short.
 	 */
 	int (*clocksource_read)(void *ctx, char *current, size_t current_bytes, char *available,
 		size_t available_bytes);

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Open /dev/null for standard descriptors that are closed: the log must not get into a socket of ours. */
+/* Open /dev/null for standard descriptors that are closed: the log must not get into a socket of
+ * ours. */
 void process_open_standard_descriptors(void);
 
 /*
@@ -17,8 +18,8 @@ void process_open_standard_descriptors(void);
 void process_mask_signals(int how, const int *signals, size_t count);
 
 /*
- * Raise the soft limit of descriptors to needed, as far as the hard one lets us.  0; -EMFILE when that is not
- * far enough, and then *ret_limit is what there is; what else setrlimit(2) said.
+ * Raise the soft limit of descriptors to needed, as far as the hard one lets us.  0; -EMFILE when
+ * that is not far enough, and then *ret_limit is what there is; what else setrlimit(2) said.
  */
 int process_raise_descriptor_limit(uint64_t needed, uint64_t *ret_limit);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A quantity as people write it: 100ms, 1 s, 50ppm; or a bare number where there is no unit to have.
+ * A quantity as people write it: 100ms, 1 s, 50ppm; or a bare number where there is no unit to
+ * have.
  *
- * The one thing a reader would get wrong: where there are units, one must be given.  A bare 100 is refused,
- * because nobody can tell what it meant.
+ * The one thing a reader would get wrong: where there are units, one must be given.  A bare 100 is
+ * refused, because nobody can tell what it meant.
  */
 #ifndef VDSOTIMED_QUANTITY_H
 #define VDSOTIMED_QUANTITY_H

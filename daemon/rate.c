@@ -7,7 +7,8 @@
 
 #define NSEC_PER_SEC 1000000000
 
-/* A baseline is renewed once it is this long: temperature moves a counter that is not the kernel's. */
+/* A baseline is renewed once it is this long: temperature moves a counter that is not the
+ * kernel's. */
 #define BASELINE_MAX_NS (100 * (int64_t)NSEC_PER_SEC)
 /* Below this, a fit says nothing. */
 #define BASELINE_MIN_NS (5 * 1000000)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the daemon says of itself unasked: in the log what it found at start and each disturbance that an
- * operator would want to know of, and a line for `systemctl status`.
+ * What the daemon says of itself unasked: in the log what it found at start and each disturbance
+ * that an operator would want to know of, and a line for `systemctl status`.
  */
 #ifndef VDSOTIMED_REPORT_H
 #define VDSOTIMED_REPORT_H
@@ -16,7 +16,8 @@ struct vdsotime_vdso;
 /* The time functions, each with its symbol, version and address in this process. */
 void report_vdso(const struct vdsotime_vdso *vdso);
 
-/* Rate changes go to the debug level: a clock that is being disciplined has one every few seconds. */
+/* Rate changes go to the debug level: a clock that is being disciplined has one every few
+ * seconds. */
 void report_event(const struct event *e);
 
 /* A sentence or two. */

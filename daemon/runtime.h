@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime directory of this daemon: where it is, and that it is ours alone while we serve in it.
+ * The runtime directory of this daemon: where it is, and that it is ours alone while we serve in
+ * it.
  *
- * One that was asked for must be there.  Only the usual one is made when it is missing, and then it goes
- * again at the end.
+ * One that was asked for must be there.  Only the usual one is made when it is missing, and then it
+ * goes again at the end.
  */
 #ifndef VDSOTIMED_RUNTIME_H
 #define VDSOTIMED_RUNTIME_H
@@ -24,8 +25,9 @@ struct runtime {
 	}
 
 /*
- * asked: a directory, or NULL for $VDSOTIME_RUNTIME_DIR, else /run/vdsotimed.  0; -EBUSY (another daemon
- * serves there); -EPERM (everyone may write in it); what open(2) said.  The reason has been logged then.
+ * asked: a directory, or NULL for $VDSOTIME_RUNTIME_DIR, else /run/vdsotimed.  0; -EBUSY (another
+ * daemon serves there); -EPERM (everyone may write in it); what open(2) said.  The reason has been
+ * logged then.
  */
 int runtime_enter(struct runtime *r, const char *asked);
 

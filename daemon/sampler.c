@@ -157,7 +157,8 @@ static int realtime_offset(const struct sampler *s, struct sampler_offset *o)
 	return r < 0 ? r : bracketed_offset(s, CLOCK_REALTIME, o);
 }
 
-/* A machine that was never suspended has an offset of 0 exactly: nothing else comes so near to it. */
+/* A machine that was never suspended has an offset of 0 exactly: nothing else comes so near to
+ * it. */
 static int boottime_offset(const struct sampler *s, struct sampler_offset *o)
 {
 	if (!o->known)

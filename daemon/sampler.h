@@ -2,12 +2,12 @@
 /*
  * The sampler: what the kernel's clocks said, and at which counter value.
  *
- * A clock is read between two reads of the counter; of several such brackets the narrowest is kept, since
- * an interrupt can only widen one.  The offsets between the clocks are not differences of such reads: the
- * two COARSE clocks are both of the last tick, so REALTIME_COARSE - MONOTONIC_COARSE, with no tick in
- * between, is REALTIME - MONOTONIC to the nanosecond.  BOOTTIME has no coarse twin, and some kernels have no
- * coarse clocks at all: there an offset is what many brackets have in common, and it is kept for as long as
- * new brackets agree with it.
+ * A clock is read between two reads of the counter; of several such brackets the narrowest is kept,
+ * since an interrupt can only widen one.  The offsets between the clocks are not differences of
+ * such reads: the two COARSE clocks are both of the last tick, so REALTIME_COARSE -
+ * MONOTONIC_COARSE, with no tick in between, is REALTIME - MONOTONIC to the nanosecond.  BOOTTIME
+ * has no coarse twin, and some kernels have no coarse clocks at all: there an offset is what many
+ * brackets have in common, and it is kept for as long as new brackets agree with it.
  *
  * Pure but for the clocks, which come through struct os.
  */

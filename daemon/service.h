@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The service manager: which descriptors it hands over, what it is told, what it keeps for the next life
- * of the daemon, how often it wants to hear from us.  The only file that knows libsystemd.
+ * The service manager: which descriptors it hands over, what it is told, what it keeps for the next
+ * life of the daemon, how often it wants to hear from us.  The only file that knows libsystemd.
  *
- * All of it works without a service manager: then there are no descriptors, and telling does nothing.
+ * All of it works without a service manager: then there are no descriptors, and telling does
+ * nothing.
  *
- * The one thing a reader would get wrong: descriptors are known by NAME (sd_listen_fds_with_names(3)).
- * Their order is not that of the units.
+ * The one thing a reader would get wrong: descriptors are known by NAME
+ * (sd_listen_fds_with_names(3)).  Their order is not that of the units.
  */
 #ifndef VDSOTIMED_SERVICE_H
 #define VDSOTIMED_SERVICE_H
@@ -35,8 +36,8 @@ struct service {
 	}
 
 /*
- * Take what the service manager has passed.  A descriptor with an unknown name, of the wrong type, or a
- * second of one name is closed with a warning.  0 or -errno.
+ * Take what the service manager has passed.  A descriptor with an unknown name, of the wrong type,
+ * or a second of one name is closed with a warning.  0 or -errno.
  */
 int service_init(struct service *s);
 
@@ -55,8 +56,8 @@ void service_notify_stopping(void);
 void service_notify_alive(void);
 
 /*
- * Have fd (not consumed) kept over a restart, in the place of any page kept so far.  Whether there is
- * room in the store is not told by the service manager.  0; -ENOTCONN without one; -errno.
+ * Have fd (not consumed) kept over a restart, in the place of any page kept so far.  Whether there
+ * is room in the store is not told by the service manager.  0; -ENOTCONN without one; -errno.
  */
 int service_keep_page(int fd);
 

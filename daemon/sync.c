@@ -33,9 +33,9 @@ static uint32_t leap_of(const struct os_timex *t)
 }
 
 /*
- * The leap that clocks may still be about to make.  kernel/time/ntp.c, __do_adjtimex(), tells TIME_OOP and
- * TIME_WAIT from the second's very beginning, some ms before the tick that moves the clocks; what tells
- * then whether it has is the time of day, see sync_until_leap_ns().
+ * The leap that clocks may still be about to make.  kernel/time/ntp.c, __do_adjtimex(), tells
+ * TIME_OOP and TIME_WAIT from the second's very beginning, some ms before the tick that moves the
+ * clocks; what tells then whether it has is the time of day, see sync_until_leap_ns().
  */
 static uint32_t due_of(const struct os_timex *t)
 {
@@ -45,8 +45,8 @@ static uint32_t due_of(const struct os_timex *t)
 }
 
 /*
- * A drop of the number is a claim, and so is a rise that the kernel cannot have made, as it adds whole
- * multiples, and the first that is seen, whatever has been added to it.
+ * A drop of the number is a claim, and so is a rise that the kernel cannot have made, as it adds
+ * whole multiples, and the first that is seen, whatever has been added to it.
  */
 static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t boottime_ns)
 {

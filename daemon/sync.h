@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may be said of REALTIME against UTC: whether anyone disciplines it, what error they claim, and since
- * when.
+ * What may be said of REALTIME against UTC: whether anyone disciplines it, what error they claim,
+ * and since when.
  *
- * The kernel keeps one number, maxerror, which a daemon writes (its claim) and the kernel then grows by
- * 500 us a second.  That growth is far too much for a real oscillator, so each drop of the number is taken
- * as a new claim, made right after the look before, and grown from there at our own MaxDrift.  A rise that
- * the kernel's growth cannot have made is a claim too, if a humbler one.
+ * The kernel keeps one number, maxerror, which a daemon writes (its claim) and the kernel then
+ * grows by 500 us a second.  That growth is far too much for a real oscillator, so each drop of the
+ * number is taken as a new claim, made right after the look before, and grown from there at our own
+ * MaxDrift.  A rise that the kernel's growth cannot have made is a claim too, if a humbler one.
  *
- * The one thing a reader would get wrong: a claim of 0 is no claim.  timesyncd and phc2sys write 0, which
- * says nothing of their error; seen some seconds later it is a small multiple of 500 us, and looks like an
- * excellent bound.  A number that is 0, or that only the kernel's growth can have made, is unquantified.
+ * The one thing a reader would get wrong: a claim of 0 is no claim.  timesyncd and phc2sys write 0,
+ * which says nothing of their error; seen some seconds later it is a small multiple of 500 us, and
+ * looks like an excellent bound.  A number that is 0, or that only the kernel's growth can have
+ * made, is unquantified.
  *
  * Pure.
  */
@@ -53,8 +54,8 @@ void sync_forget(struct sync *s);
 uint64_t sync_error_ns(const struct sync *s, int64_t boottime_ns, uint64_t drift_ppb);
 
 /*
- * Ns of REALTIME until a second begins to repeat or is left out; 0 also while the kernel, which leaps at a
- * tick, may not have done so yet; INT64_MAX: none is due.
+ * Ns of REALTIME until a second begins to repeat or is left out; 0 also while the kernel, which
+ * leaps at a tick, may not have done so yet; INT64_MAX: none is due.
  */
 int64_t sync_until_leap_ns(const struct sync *s, int64_t realtime_ns);
 

@@ -2,10 +2,10 @@
 /*
  * The watch: the kernel's word, at once, that REALTIME was set.
  *
- * A timerfd on CLOCK_REALTIME with TFD_TIMER_CANCEL_ON_SET becomes readable with ECANCELED when the clock is
- * stepped, at a leap second, and at resume from suspend.  It is our own, as libev makes one only for its
- * periodics and keeps its news to itself.  Frequency changes, a paused machine and a change of clocksource
- * cancel nothing: those the keeper's samples find.
+ * A timerfd on CLOCK_REALTIME with TFD_TIMER_CANCEL_ON_SET becomes readable with ECANCELED when the
+ * clock is stepped, at a leap second, and at resume from suspend.  It is our own, as libev makes
+ * one only for its periodics and keeps its news to itself.  Frequency changes, a paused machine and
+ * a change of clocksource cancel nothing: those the keeper's samples find.
  */
 #ifndef VDSOTIMED_WATCH_H
 #define VDSOTIMED_WATCH_H

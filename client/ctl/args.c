@@ -2,8 +2,8 @@
 /*
  * The command line: see args.h.
  *
- * Options may come before the verb whose they are, so getopt_long() is given the options of all verbs, and
- * whether each belongs to the verb is looked at when the verb is known.
+ * Options may come before the verb whose they are, so getopt_long() is given the options of all
+ * verbs, and whether each belongs to the verb is looked at when the verb is known.
  */
 #include "client/ctl/args.h"
 
@@ -82,8 +82,8 @@ static const struct verb_option *union_find(const struct option_union *u, int c)
 	return NULL;
 }
 
-/* getopt_long() takes any unambiguous beginning for a long option: scripts that rely on one break with the
- * next option, so only whole names are taken. */
+/* getopt_long() takes any unambiguous beginning for a long option: scripts that rely on one break
+ * with the next option, so only whole names are taken. */
 static bool is_abbreviated(const struct verb_option *spec, const char *word)
 {
 	return strncmp(word, "--", 2) == 0 &&

@@ -2,9 +2,10 @@
 /*
  * vdsotimectl bench: what each way to read time costs, all in one run.
  *
- * Subjects take turns, a batch of calls each, in rounds that begin with another subject each time, on one
- * CPU: so what disturbs the machine meets all of them alike, and the ratios hold where the nanoseconds do
- * not.  What one would get wrong: a number is of a whole batch, divided; a single slow call does not show.
+ * Subjects take turns, a batch of calls each, in rounds that begin with another subject each time,
+ * on one CPU: so what disturbs the machine meets all of them alike, and the ratios hold where the
+ * nanoseconds do not.  What one would get wrong: a number is of a whole batch, divided; a single
+ * slow call does not show.
  */
 #include <inttypes.h>
 #include <sched.h>

@@ -2,9 +2,9 @@
 /*
  * A bracket: a reading of ours between two of the kernel's own clock.
  *
- * Both read by this thread, so kernel-before, ours, kernel-after were taken in this order, and if the two
- * clocks agree, before <= ours <= after.  The difference is told from the middle, and cannot be told better
- * than half the width; of many brackets the narrowest is best.
+ * Both read by this thread, so kernel-before, ours, kernel-after were taken in this order, and if
+ * the two clocks agree, before <= ours <= after.  The difference is told from the middle, and
+ * cannot be told better than half the width; of many brackets the narrowest is best.
  */
 #ifndef VDSOTIMED_CTL_BRACKET_H
 #define VDSOTIMED_CTL_BRACKET_H
@@ -45,8 +45,8 @@ static inline int64_t bracket_outside_ns(const struct bracket *b)
 /* The kernel's clock id in ns, as libc reads it.  The clock must exist. */
 int64_t bracket_kernel_ns(clockid_t id);
 
-/* The narrowest of tries brackets around a snapshot, for one of the page's clocks; or around an ordered read
- * of it alone.  0 or -errno. */
+/* The narrowest of tries brackets around a snapshot, for one of the page's clocks; or around an
+ * ordered read of it alone.  0 or -errno. */
 int bracket_snapshot(
 	const struct vdsotime *t, clockid_t id, unsigned int tries, struct bracket *ret);
 int bracket_gettime(

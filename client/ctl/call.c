@@ -40,7 +40,8 @@ static int64_t now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* connect() and send() on a Unix socket wait for the peer no longer than the socket's send timeout. */
+/* connect() and send() on a Unix socket wait for the peer no longer than the socket's send
+ * timeout. */
 static int set_send_timeout(int fd, int64_t deadline_ns)
 {
 	int64_t left_us = (deadline_ns - now_ns()) / 1000;

@@ -2,11 +2,11 @@
 /*
  * A Varlink call to the daemon: connect, send one method call, receive its reply.
  *
- * The protocol is UAPI.20: JSON objects, each ended by a NUL byte, over a stream socket.  Descriptors that
- * a peer may send along are dropped by the kernel, as none are asked for.
+ * The protocol is UAPI.20: JSON objects, each ended by a NUL byte, over a stream socket.
+ * Descriptors that a peer may send along are dropped by the kernel, as none are asked for.
  *
- * What one would get wrong: the daemon's own "no" (an error reply) is an answer and not a failure: 1, with
- * its name in error.
+ * What one would get wrong: the daemon's own "no" (an error reply) is an answer and not a failure:
+ * 1, with its name in error.
  */
 #ifndef VDSOTIMED_CTL_CALL_H
 #define VDSOTIMED_CTL_CALL_H
@@ -28,26 +28,26 @@ enum {
 };
 
 /*
- * The runtime directory: given, else $VDSOTIME_RUNTIME_DIR unless it is empty or the process runs with
- * another's rights, else /run/vdsotimed; the library's rule.
+ * The runtime directory: given, else $VDSOTIME_RUNTIME_DIR unless it is empty or the process runs
+ * with another's rights, else /run/vdsotimed; the library's rule.
  */
 const char *call_runtime_dir(const char *given);
 
 /*
- * Call method (its full name) of the daemon in runtime_dir (NULL as above), with parameters (NULL: none;
- * stays the caller's).  All of it must be done within timeout_ns.
+ * Call method (its full name) of the daemon in runtime_dir (NULL as above), with parameters (NULL:
+ * none; stays the caller's).  All of it must be done within timeout_ns.
  *
- * 0 and the reply's parameters (an empty object when it has none; the caller's to free); 1 when the daemon
- * answered with an error: its name in error, *ret its parameters.  Otherwise -ENAMETOOLONG; -ENOENT,
- * -ECONNREFUSED (nobody listens there), -EACCES, and other errors of connect(2) and send(2); -ETIMEDOUT;
- * -ECONNRESET when the daemon closed before it had answered; -EMSGSIZE on a reply above
- * CALL_REPLY_BYTES_MAX; -EPROTO on one that is no Varlink reply.
+ * 0 and the reply's parameters (an empty object when it has none; the caller's to free); 1 when the
+ * daemon answered with an error: its name in error, *ret its parameters.  Otherwise -ENAMETOOLONG;
+ * -ENOENT, -ECONNREFUSED (nobody listens there), -EACCES, and other errors of connect(2) and
+ * send(2); -ETIMEDOUT; -ECONNRESET when the daemon closed before it had answered; -EMSGSIZE on a
+ * reply above CALL_REPLY_BYTES_MAX; -EPROTO on one that is no Varlink reply.
  */
 int call_method(const char *runtime_dir, const char *method, const struct value *parameters,
 	int64_t timeout_ns, char error[CALL_ERROR_BYTES], struct value **ret);
 
-/* As call_method() with ctl's directory and the default timeout; every failure has been told on ctl->err,
- * but for "not running" where quiet.  CTL_OK and *ret, or the exit code that fits. */
+/* As call_method() with ctl's directory and the default timeout; every failure has been told on
+ * ctl->err, but for "not running" where quiet.  CTL_OK and *ret, or the exit code that fits. */
 int call_daemon(const struct ctl *ctl, const char *method, const struct value *parameters,
 	bool quiet, struct value **ret);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdsotimectl cat-config: the configuration files that are in force, in the order in which they were read, the
- * later one's settings over the earlier's.
+ * vdsotimectl cat-config: the configuration files that are in force, in the order in which they
+ * were read, the later one's settings over the earlier's.
  *
- * The daemon tells which files these are, and this process reads them, with its own user's rights: so what is
- * shown is what stands there now, which the daemon may not have read yet.
+ * The daemon tells which files these are, and this process reads them, with its own user's rights:
+ * so what is shown is what stands there now, which the daemon may not have read yet.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -20,8 +20,8 @@ extern const clockid_t clockid_page[CLOCKID_PAGE_CLOCKS];
 const char *clockid_name(clockid_t id);
 
 /*
- * Read a name, in either case, with or without "CLOCK_", "-" as good as "_" ("monotonic-raw"; "raw" alone
- * as well), or a decimal id.  0 and *ret, or -EINVAL.  An id that is read need not exist.
+ * Read a name, in either case, with or without "CLOCK_", "-" as good as "_" ("monotonic-raw"; "raw"
+ * alone as well), or a decimal id.  0 and *ret, or -EINVAL.  An id that is read need not exist.
  */
 int clockid_parse(const char *text, clockid_t *ret);
 

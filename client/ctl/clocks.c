@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdsotimectl clocks: five clocks of ONE instant, each with its difference from the kernel's own clock.
+ * vdsotimectl clocks: five clocks of ONE instant, each with its difference from the kernel's own
+ * clock.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 #include "client/ctl/text.h"
 #include "client/ctl/verbs.h"
 
-/* Enough for one bracket that nothing came between, on a busy machine too: some 0.1 ms each clock. */
+/* Enough for one bracket that nothing came between, on a busy machine too: some 0.1 ms each
+ * clock. */
 enum { BRACKETS = 1000 };
 
 struct reading {

@@ -2,10 +2,10 @@
 /*
  * What every verb of vdsotimectl is handed, and what it gives back: an exit code.
  *
- * The command line is parsed once (args.h), against one table of verbs and their options (verbs.h), before
- * a verb runs.  So a verb sees its operands, asks for its options by name, writes its result to ctl->out
- * and everything else through ctl_error().  main looks at ctl->out for write errors at the end; only a verb
- * that prints for long flushes and looks by itself (ctl_flush()).
+ * The command line is parsed once (args.h), against one table of verbs and their options (verbs.h),
+ * before a verb runs.  So a verb sees its operands, asks for its options by name, writes its result
+ * to ctl->out and everything else through ctl_error().  main looks at ctl->out for write errors at
+ * the end; only a verb that prints for long flushes and looks by itself (ctl_flush()).
  */
 #ifndef VDSOTIMED_CTL_CTL_H
 #define VDSOTIMED_CTL_CTL_H
@@ -51,12 +51,13 @@ struct ctl {
 };
 
 /*
- * A verb's work.  argv: its operands alone (without the verb's name), argc of them, argv[argc] NULL.
- * Returns an enum ctl_exit.
+ * A verb's work.  argv: its operands alone (without the verb's name), argc of them, argv[argc]
+ * NULL.  Returns an enum ctl_exit.
  */
 typedef int ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 
-/* The value of option name (long form, no dashes) as given last; NULL: not given, or it takes none. */
+/* The value of option name (long form, no dashes) as given last; NULL: not given, or it takes
+ * none. */
 const char *ctl_option(const struct ctl *ctl, const char *name);
 
 /* Was option name given? */

@@ -2,8 +2,8 @@
 /*
  * Numbers as people write and read them: durations with a unit that fits, times as RFC 3339 in UTC.
  *
- * Text goes into a caller's buffer of HUMANE_BYTES and is returned.  What one would get wrong: rounding is
- * for the eye; whoever computes takes --json.
+ * Text goes into a caller's buffer of HUMANE_BYTES and is returned.  What one would get wrong:
+ * rounding is for the eye; whoever computes takes --json.
  */
 #ifndef VDSOTIMED_CTL_HUMANE_H
 #define VDSOTIMED_CTL_HUMANE_H
@@ -32,8 +32,8 @@ const char *humane_date(char buf[HUMANE_BYTES], int64_t time_ns, const char *zon
 const char *humane_seconds(char buf[HUMANE_BYTES], int64_t time_ns);
 
 /*
- * Read a duration: "5", "0.5" (seconds), "100ms", "20us", "7ns", "2min", "1h".  0 and ns (0 to 2^62);
- * -EINVAL when it is none; -ERANGE when it is too long.
+ * Read a duration: "5", "0.5" (seconds), "100ms", "20us", "7ns", "2min", "1h".  0 and ns (0 to
+ * 2^62); -EINVAL when it is none; -ERANGE when it is too long.
  */
 int humane_parse_duration(const char *text, int64_t *ret_ns);
 

@@ -136,9 +136,9 @@ struct value *machine_clocksource(const char *sysfs_dir)
 }
 
 /*
- * The kernel's maxerror starts from what the disciplining daemon sets and grows by 500 us each second.  One
- * that sets it, and esterror, to 0 (timesyncd, phc2sys) tells no error: then it is a whole number of those
- * steps, with an esterror of 0.
+ * The kernel's maxerror starts from what the disciplining daemon sets and grows by 500 us each
+ * second.  One that sets it, and esterror, to 0 (timesyncd, phc2sys) tells no error: then it is a
+ * whole number of those steps, with an esterror of 0.
  */
 static bool is_unquantified(const struct timex *timex)
 {

@@ -20,8 +20,8 @@ static struct args_env environment(void)
 }
 
 /*
- * Where the caller has closed one of the three, the next file opened here would take its place, and be written
- * to.  What stands in cannot be written, so that a lost result is still told.
+ * Where the caller has closed one of the three, the next file opened here would take its place, and
+ * be written to.  What stands in cannot be written, so that a lost result is still told.
  */
 static int hold_standard_descriptors(void)
 {

@@ -2,8 +2,9 @@
 /*
  * vdsotimectl monitor: a line at each interval, and one at each disturbance of the clocks.
  *
- * It reads the page as any client does: between lines it sleeps on the page's epoch, and without a page it
- * asks for one at each interval.  With --json each line is one JSON object, whatever the style asked for.
+ * It reads the page as any client does: between lines it sleeps on the page's epoch, and without a
+ * page it asks for one at each interval.  With --json each line is one JSON object, whatever the
+ * style asked for.
  */
 #include <errno.h>
 #include <inttypes.h>

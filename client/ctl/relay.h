@@ -27,9 +27,9 @@ int relay_alone(const struct vdsotime *t, clockid_t id, relay_read_fn *read, int
 	struct relay_count *ret);
 
 /*
- * Two threads read for duration_ns; each takes the latest time that either has published, then reads, so its
- * own must not be less.  Meant for ordered reads: a relaxed one may be taken before the other's was seen.
- * 0 or -errno.
+ * Two threads read for duration_ns; each takes the latest time that either has published, then
+ * reads, so its own must not be less.  Meant for ordered reads: a relaxed one may be taken before
+ * the other's was seen.  0 or -errno.
  */
 int relay_pair(const struct vdsotime *t, clockid_t id, relay_read_fn *read, int64_t duration_ns,
 	struct relay_count *ret);

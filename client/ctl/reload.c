@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdsotimectl reload: a reload that is over when the command is, and that fails when the configuration does.
+ * vdsotimectl reload: a reload that is over when the command is, and that fails when the
+ * configuration does.
  */
 #include "client/ctl/call.h"
 #include "client/ctl/verbs.h"

@@ -2,8 +2,8 @@
 /*
  * vdsotimectl stats: what the daemon's sockets have done since its start.
  *
- * The counts are printed under the interface's own names, whichever there are: a daemon that counts more is
- * shown in full by an older tool.
+ * The counts are printed under the interface's own names, whichever there are: a daemon that counts
+ * more is shown in full by an older tool.
  */
 #include <inttypes.h>
 #include <stdlib.h>

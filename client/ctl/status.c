@@ -2,8 +2,8 @@
 /*
  * vdsotimectl status: the whole state on one page, in words and units.
  *
- * Each line is drawn from one section of the gathered state, and left out where that section is not known,
- * so that the same code serves with the daemon and without.
+ * Each line is drawn from one section of the gathered state, and left out where that section is not
+ * known, so that the same code serves with the daemon and without.
  */
 #include <inttypes.h>
 #include <stdarg.h>

@@ -153,8 +153,8 @@ const struct subject subjects[] = {
 	{ 0 },
 };
 
-/* Where PR_SET_TSC forbids it, reading the counter is SIGSEGV; where the kernel knows no such control
- * (EINVAL), it is allowed. */
+/* Where PR_SET_TSC forbids it, reading the counter is SIGSEGV; where the kernel knows no such
+ * control (EINVAL), it is allowed. */
 static bool counter_is_allowed(void)
 {
 	int mode = PR_TSC_ENABLE;

@@ -2,8 +2,9 @@
 /*
  * The subjects of bench: the ways to read time that are timed against each other.
  *
- * Each has a loop of its own, compiled around its one call, so that no call through a pointer is timed along
- * with it; what the call gives is folded into a sum that is handed out, so that no compiler drops it.
+ * Each has a loop of its own, compiled around its one call, so that no call through a pointer is
+ * timed along with it; what the call gives is folded into a sum that is handed out, so that no
+ * compiler drops it.
  */
 #ifndef VDSOTIMED_CTL_SUBJECT_H
 #define VDSOTIMED_CTL_SUBJECT_H
@@ -27,8 +28,8 @@ struct subject {
 	const char *name; /* for people */
 	/* Make the call so many times; a sum that depends on each result. */
 	uint64_t (*batch)(const struct subject_world *world, unsigned int calls);
-	/* The path that answers it: "page", "vdso", "syscall", "counter"; NULL: it cannot be run here,
-	 * *ret_reason then says why. */
+	/* The path that answers it: "page", "vdso", "syscall", "counter"; NULL: it cannot be run
+	 * here, *ret_reason then says why. */
 	const char *(*path)(const struct subject_world *world, const char **ret_reason);
 };
 

@@ -2,8 +2,8 @@
 /*
  * Text for people: "Key: value" lines, aligned columns, colours.
  *
- * What one would get wrong: widths are of bytes seen, so colours go around a whole line or a field's value,
- * never into a cell.
+ * What one would get wrong: widths are of bytes seen, so colours go around a whole line or a
+ * field's value, never into a cell.
  */
 #ifndef VDSOTIMED_CTL_TEXT_H
 #define VDSOTIMED_CTL_TEXT_H
@@ -29,7 +29,8 @@ struct text_column {
 /* A table: cells are added row by row, then printed at once with the widths that fit. */
 struct table;
 
-/* n at most TEXT_COLUMNS_MAX; columns must outlive the table.  Never NULL (see value.h on memory). */
+/* n at most TEXT_COLUMNS_MAX; columns must outlive the table.  Never NULL (see value.h on
+ * memory). */
 struct table *table_new(const struct text_column *columns, size_t n);
 void table_cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON values over json-c: see value.h.  A struct value is json-c's own object under another name, never
- * looked into, so that no other file of the tool needs to know of the library.
+ * JSON values over json-c: see value.h.  A struct value is json-c's own object under another name,
+ * never looked into, so that no other file of the tool needs to know of the library.
  *
- * What one would get wrong: json-c's NULL is the JSON null, and its getters convert (a string "12" reads as
- * 12).  So every getter asks for the type first.
+ * What one would get wrong: json-c's NULL is the JSON null, and its getters convert (a string "12"
+ * reads as 12).  So every getter asks for the type first.
  */
 #include "client/ctl/value.h"
 

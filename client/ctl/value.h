@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A JSON value: what the daemon said, and what --json prints.  json-c stands behind it, in value.c alone.
+ * A JSON value: what the daemon said, and what --json prints.  json-c stands behind it, in value.c
+ * alone.
  *
- * Building: objects and arrays are made empty and filled; adding a child hands it over.  Where memory runs
- * out the program says so and ends with CTL_FAILURE: there is nothing better for a tool to do, and no caller
- * has to look.  Reading: a missing key, a null and a value of another type all read as absent.
+ * Building: objects and arrays are made empty and filled; adding a child hands it over.  Where
+ * memory runs out the program says so and ends with CTL_FAILURE: there is nothing better for a tool
+ * to do, and no caller has to look.  Reading: a missing key, a null and a value of another type all
+ * read as absent.
  *
- * What one would get wrong: numbers are integers in the unit of their key's suffix (NSec, Ticks); floating
- * point goes through value_add_decimal(), with its digits chosen, and is never computed with.
+ * What one would get wrong: numbers are integers in the unit of their key's suffix (NSec, Ticks);
+ * floating point goes through value_add_decimal(), with its digits chosen, and is never computed
+ * with.
  */
 #ifndef VDSOTIMED_CTL_VALUE_H
 #define VDSOTIMED_CTL_VALUE_H
@@ -37,7 +40,8 @@ void value_add_string(struct value *object, const char *key, const char *string)
 void value_add_null(struct value *object, const char *key);
 void value_add_decimal(struct value *object, const char *key, double number, unsigned int digits);
 void value_add(struct value *object, const char *key, struct value *child); /* child handed over */
-/* As value_add(), but the caller keeps its own hold on child, which must not be changed meanwhile. */
+/* As value_add(), but the caller keeps its own hold on child, which must not be changed
+ * meanwhile. */
 void value_share(struct value *object, const char *key, const struct value *child);
 
 /* Append to an array. */
@@ -49,7 +53,8 @@ bool value_is_object(const struct value *v);
 /* A child of an object; NULL when absent.  It belongs to its parent. */
 struct value *value_get(const struct value *object, const char *key);
 
-/* Read a child of an object: true, and *ret written, where it is there and of that type and range. */
+/* Read a child of an object: true, and *ret written, where it is there and of that type and
+ * range. */
 bool value_get_int(const struct value *object, const char *key, int64_t *ret);
 bool value_get_uint(const struct value *object, const char *key, uint64_t *ret);
 bool value_get_bool(const struct value *object, const char *key, bool *ret);
@@ -61,25 +66,26 @@ struct value *value_at(const struct value *array, size_t index);
 const char *value_at_string(const struct value *array, size_t index); /* NULL: no string */
 
 /*
- * Visit an object's members in order, or an array's with "0", "1", ... for keys, until visit returns false.
- * scalar is the member's text where it is neither object nor array ("yes" and "no" for booleans, "" for
- * null), else NULL.
+ * Visit an object's members in order, or an array's with "0", "1", ... for keys, until visit
+ * returns false.  scalar is the member's text where it is neither object nor array ("yes" and "no"
+ * for booleans, "" for null), else NULL.
  */
 typedef bool value_visit_fn(
 	void *data, const char *key, const char *scalar, const struct value *member);
 void value_visit(const struct value *v, value_visit_fn *visit, void *data);
 
 /*
- * Parse length bytes of JSON text.  0; -EBADMSG when it is not one whole JSON value (*ret_reason then names
- * what is wrong), -ENOMEM.  ret_reason may be NULL.
+ * Parse length bytes of JSON text.  0; -EBADMSG when it is not one whole JSON value (*ret_reason
+ * then names what is wrong), -ENOMEM.  ret_reason may be NULL.
  */
 int value_parse(const char *text, size_t length, struct value **ret, const char **ret_reason);
 
-/* The value on one line, without spaces or newline.  Belongs to v, until it is changed, printed or freed. */
+/* The value on one line, without spaces or newline.  Belongs to v, until it is changed, printed or
+ * freed. */
 const char *value_text(struct value *v);
 
-/* Write the value and a newline to ctl->out, as --json asks (CTL_JSON_OFF: as short).  Write errors show at
- * ctl_flush(). */
+/* Write the value and a newline to ctl->out, as --json asks (CTL_JSON_OFF: as short).  Write errors
+ * show at ctl_flush(). */
 void value_print(const struct ctl *ctl, struct value *v);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The verbs of vdsotimectl: one table, from which dispatch, the check of options, help and the test of the
- * completions are driven.
+ * The verbs of vdsotimectl: one table, from which dispatch, the check of options, help and the test
+ * of the completions are driven.
  *
- * Options may stand before the verb, so a name has the same letter, and a value or none, in every verb that
- * has it.
+ * Options may stand before the verb, so a name has the same letter, and a value or none, in every
+ * verb that has it.
  */
 #ifndef VDSOTIMED_CTL_VERBS_H
 #define VDSOTIMED_CTL_VERBS_H
@@ -12,8 +12,8 @@
 #include "client/ctl/ctl.h"
 
 struct verb_option {
-	const char *
-		name; /* long form, without dashes; its letter where it has none; NULL ends a list */
+	const char *name; /* long form, without dashes; its letter where it has none; NULL ends a
+			     list */
 	char letter; /* short form, or 0 */
 	const char *argument; /* what its value is called in help; NULL: it takes none */
 	const char *help;

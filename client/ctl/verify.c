@@ -2,10 +2,10 @@
 /*
  * vdsotimectl verify: is the page as good as it says?
  *
- * In slices, each clock's ordered read is bracketed by the kernel's own clock again and again, and one clock,
- * in turn, is read as fast as can be by one thread and by two, to see it go back.  A slice in which the clocks
- * were disturbed (another epoch: a step, a suspend) counts for nothing, as the kernel's clock itself may then
- * go back.
+ * In slices, each clock's ordered read is bracketed by the kernel's own clock again and again, and
+ * one clock, in turn, is read as fast as can be by one thread and by two, to see it go back.  A
+ * slice in which the clocks were disturbed (another epoch: a step, a suspend) counts for nothing,
+ * as the kernel's clock itself may then go back.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -65,7 +65,8 @@ static void sleep_ns(int64_t duration_ns)
 	nanosleep(&duration, NULL);
 }
 
-/* The bound was published anew between two looks, perhaps: the larger holds for what lies between. */
+/* The bound was published anew between two looks, perhaps: the larger holds for what lies
+ * between. */
 static int sample(const struct verify *v, struct slice *slice, int index)
 {
 	struct vdsotime_status before, after;

@@ -21,8 +21,8 @@
 #define TIMEOUT_NS_DEFAULT INT64_C(30000000000)
 
 /*
- * Is it there?  Found out within timeout_ns.  0 when it is; -EAGAIN and what is missing, in words; other errors
- * where there is no point in asking again.
+ * Is it there?  Found out within timeout_ns.  0 when it is; -EAGAIN and what is missing, in words;
+ * other errors where there is no point in asking again.
  */
 typedef int look_fn(const struct ctl *ctl, int64_t timeout_ns, const char **ret_missing);
 

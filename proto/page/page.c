@@ -2,8 +2,8 @@
 /*
  * What of reading a page is not hot: its checks, and the time of an old stamp.
  *
- * The layout is held here against PROTOCOL.md's numbers; a compiler that laid it out otherwise does not
- * get past these assertions.
+ * The layout is held here against PROTOCOL.md's numbers; a compiler that laid it out otherwise does
+ * not get past these assertions.
  */
 #include <vdsotime/page.h>
 
@@ -60,7 +60,8 @@ enum vdsotime_page_refusal vdsotime_page_check(const struct vdsotime_page *page,
 	return VDSOTIME_PAGE_OK;
 }
 
-/* Does the line hold for this stamp?  Its own window says so; a newer line is the caller's affair. */
+/* Does the line hold for this stamp?  Its own window says so; a newer line is the caller's
+ * affair. */
 static int line_covers(const struct vdsotime_line *line, uint64_t stamp)
 {
 	uint64_t ticks = stamp - line->word[VDSOTIME_WORD_COUNTER];
@@ -77,8 +78,9 @@ static int ring_load(
 }
 
 /*
- * The last line whose counter is not after the stamp, among generations below newest.  Generations rise
- * with their counters, so halving finds it; one that has just been overwritten counts as too old.
+ * The last line whose counter is not after the stamp, among generations below newest.  Generations
+ * rise with their counters, so halving finds it; one that has just been overwritten counts as too
+ * old.
  */
 static int ring_find(const struct vdsotime_page *page, uint64_t newest, uint64_t stamp,
 	struct vdsotime_line *ret)

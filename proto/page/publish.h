@@ -4,8 +4,8 @@
  *
  * Memory only: where the memory comes from, who may write it and when a line is published is the
  * caller's.  The one thing a reader would get wrong: a page that was taken over must go through
- * page_recover() before the next publication, since the two lines may be of different publications and
- * readers of an odd primary would be sent back in time.
+ * page_recover() before the next publication, since the two lines may be of different publications
+ * and readers of an odd primary would be sent back in time.
  */
 #ifndef VDSOTIMED_PAGE_PUBLISH_H
 #define VDSOTIMED_PAGE_PUBLISH_H
@@ -24,8 +24,8 @@ struct page_identity {
 };
 
 /*
- * Fill in the header of a page of zeroes, before any reader has it.  counter_hz is for showing; instance
- * tells this page from others of the same boot.
+ * Fill in the header of a page of zeroes, before any reader has it.  counter_hz is for showing;
+ * instance tells this page from others of the same boot.
  */
 void page_format(struct vdsotime_page *page, const struct page_identity *identity,
 	uint64_t counter_hz, uint64_t instance);
@@ -35,15 +35,15 @@ int page_is_ours(
 	const struct vdsotime_page *page, size_t size_bytes, const struct page_identity *identity);
 
 /*
- * Take over: find the newest whole line, bring the other line, its slot of the ring and the epoch word up
- * to it, and copy it to *ret.  1; or 0 when nothing was published yet (*ret is untouched).
+ * Take over: find the newest whole line, bring the other line, its slot of the ring and the epoch
+ * word up to it, and copy it to *ret.  1; or 0 when nothing was published yet (*ret is untouched).
  */
 int page_recover(struct vdsotime_page *page, struct vdsotime_line *ret);
 
 /*
- * Publish value (its seq is not used) on both lines, then in the ring and the epoch word.  The caller
- * counts EXTRA_GENERATION up by one each time, and wakes the futex waiters of page->epoch when
- * EXTRA_EPOCH has changed.  The ring comes last, so that whatever it holds has been in force.
+ * Publish value (its seq is not used) on both lines, then in the ring and the epoch word.  The
+ * caller counts EXTRA_GENERATION up by one each time, and wakes the futex waiters of page->epoch
+ * when EXTRA_EPOCH has changed.  The ring comes last, so that whatever it holds has been in force.
  */
 void page_publish(struct vdsotime_page *page, const struct vdsotime_line *value);
 

@@ -146,8 +146,8 @@ static void move_dynamic(const struct vdsotime_image *image, unsigned char *file
 }
 
 /*
- * A defined symbol moves wherever it is.  qemu-user relocates the others as well, the null symbol and
- * absolute ones of value 0: these come back when they have become addresses of the image.
+ * A defined symbol moves wherever it is.  qemu-user relocates the others as well, the null symbol
+ * and absolute ones of value 0: these come back when they have become addresses of the image.
  */
 static void move_symbols(const struct vdsotime_image *image, unsigned char *file, uint64_t delta)
 {

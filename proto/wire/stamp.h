@@ -82,9 +82,8 @@ struct stamp_request {
 
 /* Bits of a record's flags. */
 enum {
-	STAMP_FLAG_PAGE =
-		1 << 0, /* STAMP, TICK: read from the page's line, with the counter's value;
-				     * ATTACH: readers may use the page now */
+	STAMP_FLAG_PAGE = 1 << 0, /* STAMP, TICK: read from the page's line, with the counter's
+				   * value; ATTACH: readers may use the page now */
 	STAMP_FLAG_LAST = 1 << 1, /* TICK: count is reached, no more will come */
 };
 

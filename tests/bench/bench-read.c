@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a read costs: each subject of `vdsotimectl bench` in turns with all others, in one process, on one
- * CPU, three times over: with a page that is renewed 10 times a second, with one renewed 1000 times, and
- * with the lines that the read needs flushed from the caches.  And what attaching costs.
+ * What a read costs: each subject of `vdsotimectl bench` in turns with all others, in one process,
+ * on one CPU, three times over: with a page that is renewed 10 times a second, with one renewed
+ * 1000 times, and with the lines that the read needs flushed from the caches.  And what attaching
+ * costs.
  *
  *     bench-read VDSOTIMED [--seconds=N] [--json]
  *
- * The page is one of this program's own, with a claimed bound on it and a writer on another CPU whose pace
- * can be set; attaching is timed against the daemon itself.  MIN and MEDIAN are of batches, divided; P99
- * and P99.9 of single calls, less what timing nothing takes.  Nothing here passes or fails by a time.
+ * The page is one of this program's own, with a claimed bound on it and a writer on another CPU
+ * whose pace can be set; attaching is timed against the daemon itself.  MIN and MEDIAN are of
+ * batches, divided; P99 and P99.9 of single calls, less what timing nothing takes.  Nothing here
+ * passes or fails by a time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -145,7 +147,8 @@ static bool flush(void)
 
 #endif
 
-/* Of the pages that the kernel lists as the vDSO's data some are not there, and a touch is SIGBUS. */
+/* Of the pages that the kernel lists as the vDSO's data some are not there, and a touch is
+ * SIGBUS. */
 static void add_vvar(uintptr_t start, uintptr_t end)
 {
 	int pipe_fds[2];

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the daemon costs while nobody asks it anything: its share of a core and its own part of memory.
+ * What the daemon costs while nobody asks it anything: its share of a core and its own part of
+ * memory.
  *
  *     bench-rest VDSOTIMED [SECONDS]
  *
- * It is started in a directory of its own, left to settle, and watched by /proc: CPU time in ticks of
- * sum_exec_runtime (schedstat, ns), memory as PSS, in which pages shared with others count in part.
+ * It is started in a directory of its own, left to settle, and watched by /proc: CPU time in ticks
+ * of sum_exec_runtime (schedstat, ns), memory as PSS, in which pages shared with others count in
+ * part.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The witness: inside a machine of its own, where the clocks may be disturbed at will, it disturbs them and
- * reads the page meanwhile.
+ * The witness: inside a machine of its own, where the clocks may be disturbed at will, it disturbs
+ * them and reads the page meanwhile.
  *
  *     witness SCENARIO...
  *
- * One TAP line for each scenario.  What holds for all of them: time does not go back without a new epoch,
- * and whatever was disturbed is right again, or the page left, within a tenth of a second.  Some scenarios
- * need a hand from outside; for those a line "HOST what" asks.
+ * One TAP line for each scenario.  What holds for all of them: time does not go back without a new
+ * epoch, and whatever was disturbed is right again, or the page left, within a tenth of a second.
+ * Some scenarios need a hand from outside; for those a line "HOST what" asks.
  *
- * The one thing a reader would get wrong: figures are printed and not judged, since the machine is emulated.
+ * The one thing a reader would get wrong: figures are printed and not judged, since the machine is
+ * emulated.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -376,7 +377,8 @@ static int read_vdso(void)
 	return clock_gettime(CLOCK_REALTIME, &now);
 }
 
-/* A ratio of one run, so it may be judged: of relaxed reads, since emulation makes much of a fence. */
+/* A ratio of one run, so it may be judged: of relaxed reads, since emulation makes much of a
+ * fence. */
 static void scenario_ratio(void)
 {
 	struct vdsotime_status s;

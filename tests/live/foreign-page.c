@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library with a page of its own making, on whatever machine this was compiled for: attach, and every
- * read against the kernel's; ordered reads of two threads against each other; a stamp and its time.
+ * The library with a page of its own making, on whatever machine this was compiled for: attach, and
+ * every read against the kernel's; ordered reads of two threads against each other; a stamp and its
+ * time.
  *
  *     foreign-page      says the counter that answers, and ends with 0; with 77 where there is none
  */

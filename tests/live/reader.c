@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads as fast as it can and watches every answer: never earlier than the one before, never farther from
- * the kernel's than the bound that came with it.  It says each path that it finds itself on, and tries to
- * get back to the page; what is wrong it says and ends.
+ * Reads as fast as it can and watches every answer: never earlier than the one before, never
+ * farther from the kernel's than the bound that came with it.  It says each path that it finds
+ * itself on, and tries to get back to the page; what is wrong it says and ends.
  *
  *     reader RUNTIME_DIR      until its standard input ends; then a line `reads N`
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stamps against what ordered reads said at their moments, over the page's whole ring: every stamp that the
- * page still remembers has the time of its snapshot, within the tracking bound of that; what it has
- * forgotten is -ERANGE, and only the oldest of all is forgotten.
+ * Stamps against what ordered reads said at their moments, over the page's whole ring: every stamp
+ * that the page still remembers has the time of its snapshot, within the tracking bound of that;
+ * what it has forgotten is -ERANGE, and only the oldest of all is forgotten.
  *
  *     ring RUNTIME_DIR SECONDS      says what it found, and ends with 1 when something is wrong
  */
@@ -78,7 +78,8 @@ int main(int argc, char **argv)
 	if (vdsotime_attach(&t, argv[1], 0) < 0)
 		return 1;
 	n = gather(t, atof(argv[2]));
-	/* the newest first, as the ring is overwritten meanwhile: once it forgets it has forgotten all before */
+	/* the newest first, as the ring is overwritten meanwhile: once it forgets it has forgotten
+	 * all before */
 	for (size_t i = n; i-- > 0;) {
 		int64_t difference = resolve(t, &snapshots[i]);
 

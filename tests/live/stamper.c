@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stamp socket of a real daemon as the library's users have it: requests between readings of the
- * kernel, and a subscription whose ticks and losses add up.  It says what is wrong, and ends with 1.
+ * The stamp socket of a real daemon as the library's users have it: requests between readings of
+ * the kernel, and a subscription whose ticks and losses add up.  It says what is wrong, and ends
+ * with 1.
  *
- *     stamper RUNTIME_DIR [forbid]     forbid: as a process that may not read the counter (PR_SET_TSC)
+ *     stamper RUNTIME_DIR [forbid]     forbid: as a process that may not read the counter
+ * (PR_SET_TSC)
  */
 #include <errno.h>
 #include <poll.h>
@@ -82,7 +84,8 @@ static void check_refusals(struct vdsotime_stamps *s)
 		fail("subscriptions that are not served", 0);
 }
 
-/* Ticks come at their interval; those that cannot be told of are counted; requests go on meanwhile. */
+/* Ticks come at their interval; those that cannot be told of are counted; requests go on
+ * meanwhile. */
 static void check_ticks(struct vdsotime_stamps *s)
 {
 	const struct timespec none = { 0 }, patience = { .tv_sec = 10 };

@@ -2,12 +2,12 @@
 /*
  * A page that lies to its reader: whatever a reader loads may be another value each time it looks.
  *
- * The readers are compiled here with the compiler's atomic loads redefined below the protocol's macros;
- * each load of the page, each pair of loads, and triples and storms drawn at random return boundary
- * values.  Asserted: all loads lie on the page and are aligned; there are never more of them than the
- * tries allow; a time is only given when the sequence, as loaded, was even and the same twice, and the
- * counter, read in between, within the window; nothing is written without a time.  The sanitizers watch for
- * undefined behaviour.
+ * The readers are compiled here with the compiler's atomic loads redefined below the protocol's
+ * macros; each load of the page, each pair of loads, and triples and storms drawn at random return
+ * boundary values.  Asserted: all loads lie on the page and are aligned; there are never more of
+ * them than the tries allow; a time is only given when the sequence, as loaded, was even and the
+ * same twice, and the counter, read in between, within the window; nothing is written without a
+ * time.  The sanitizers watch for undefined behaviour.
  *
  *     adversary [TIMES [ONE_PAIR_IN]]   how many triples and storms of each reader; fewer pairs
  */
@@ -60,7 +60,8 @@ static unsigned int lie_count;
 /* Or, not 0: every load is a lie in storm of 16 cases. */
 static unsigned int storm;
 
-/* What the run loaded: how often, and of what a try rests on, the last two sequences and the rest. */
+/* What the run loaded: how often, and of what a try rests on, the last two sequences and the
+ * rest. */
 static unsigned int loads;
 static uint32_t seq, seq_before, meta;
 static uint64_t counter;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages that no writer made: every single bit of header and lines flipped, and pages drawn at random.
+ * Pages that no writer made: every single bit of header and lines flipped, and pages drawn at
+ * random.
  *
- * Each is refused by vdsotime_page_check() or read by every reader; no read may fault or do what C leaves
- * undefined (the sanitizers watch), and each ends, since tries are counted.  A flipped bit may well give
- * another time, even without bound: what finds that out is the client's comparison with its vDSO, not the
- * page; here it is only counted.
+ * Each is refused by vdsotime_page_check() or read by every reader; no read may fault or do what C
+ * leaves undefined (the sanitizers watch), and each ends, since tries are counted.  A flipped bit
+ * may well give another time, even without bound: what finds that out is the client's comparison
+ * with its vDSO, not the page; here it is only counted.
  *
  *     hostile [PAGES]
  */
@@ -156,8 +157,8 @@ static void randomise(void *p, size_t bytes)
 }
 
 /*
- * Half of the lines are noise throughout.  The others have an even sequence, and lie so that the counter
- * may be within their window: those are read.
+ * Half of the lines are noise throughout.  The others have an even sequence, and lie so that the
+ * counter may be within their window: those are read.
  */
 static void draw_line(struct vdsotime_line *line, uint64_t now)
 {
@@ -217,8 +218,8 @@ static void cut_short(const struct vdsotime_page *page)
 }
 
 /*
- * A reader that was stopped between the newest line and the ring finds slots that have been written over.
- * It gets the time of the line that was in force, or none.
+ * A reader that was stopped between the newest line and the ring finds slots that have been written
+ * over.  It gets the time of the line that was in force, or none.
  */
 static void overtake(struct vdsotime_page *page)
 {

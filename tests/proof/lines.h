@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines whose every word follows from their generation, so that a torn one shows, and where on a staircase
- * they lie in time, so that one sees which line a time came from.
+ * Lines whose every word follows from their generation, so that a torn one shows, and where on a
+ * staircase they lie in time, so that one sees which line a time came from.
  */
 #ifndef VDSOTIMED_PROOF_LINES_H
 #define VDSOTIMED_PROOF_LINES_H

@@ -3,18 +3,18 @@
  * A writer killed at every machine instruction of a publication.
  *
  * A child publishes and is single-stepped; after each instruction it is killed, and readers and a
- * successor must find the page in order.  Then a child that takes over is stepped through page_recover()
- * from every state that a death can leave, and readers and the next successor looked at after each of its
- * instructions.  What is stepped is publish.c as one compiler at one level made it: step-kill.py builds
- * this program for each.
+ * successor must find the page in order.  Then a child that takes over is stepped through
+ * page_recover() from every state that a death can leave, and readers and the next successor looked
+ * at after each of its instructions.  What is stepped is publish.c as one compiler at one level
+ * made it: step-kill.py builds this program for each.
  *
  *     step-kill [KILL_STRIDE [STATE_STRIDE]]
  *
- * Strides other than 1 kill at every n-th instruction, and take over every n-th state: where there is no
- * time for each.  Every instruction of a publication is looked at in any case.
+ * Strides other than 1 kill at every n-th instruction, and take over every n-th state: where there
+ * is no time for each.  Every instruction of a publication is looked at in any case.
  *
- * The one thing a reader would get wrong: a stopped writer is as good as a dead one, since its stores are
- * out; the killing shows that nothing else of its death matters.
+ * The one thing a reader would get wrong: a stopped writer is as good as a dead one, since its
+ * stores are out; the killing shows that nothing else of its death matters.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -87,8 +87,8 @@ static void check_resolves(const struct vdsotime_page *page, uint64_t generation
 }
 
 /*
- * One attempt of a reader: the primary, else the backup.  Returns the generation that it finds, which is
- * one of two.
+ * One attempt of a reader: the primary, else the backup.  Returns the generation that it finds,
+ * which is one of two.
  */
 static uint64_t check_readers(const struct vdsotime_page *page, uint64_t older, uint64_t newer)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readers beside a publisher on the machine itself: threads and processes, a publisher that does nothing
- * else, and one at 1 kHz.
+ * Readers beside a publisher on the machine itself: threads and processes, a publisher that does
+ * nothing else, and one at 1 kHz.
  *
- * Each line's words follow from its generation, so that a torn one shows.  Each publication jumps ahead of
- * the one before, and a reader first looks at the latest time that any reader has told: with ordered reads
- * no time may lie before it.  What a relaxed read or a line of the publication before would give shows as
- * going back.
+ * Each line's words follow from its generation, so that a torn one shows.  Each publication jumps
+ * ahead of the one before, and a reader first looks at the latest time that any reader has told:
+ * with ordered reads no time may lie before it.  What a relaxed read or a line of the publication
+ * before would give shows as going back.
  *
  *     stress [MILLISECONDS]   for each of the four runs
  */

@@ -20,7 +20,8 @@ uint64_t virtual_counter(void)
 	return world_counter(the_world);
 }
 
-/* The resolver is not under test: with no vDSO in the handle, the system call is the world's kernel. */
+/* The resolver is not under test: with no vDSO in the handle, the system call is the world's
+ * kernel. */
 int vdsotime_sys_clock_gettime(int32_t clock_id, struct vdsotime_timespec *ret)
 {
 	int64_t ns;
@@ -174,9 +175,9 @@ void observer_look(struct observer *o)
 }
 
 /*
- * Without readers of the page, what the counter does is nobody's affair; what the clocksource was when it
- * died, the daemon does not know in its next life; and when it was away for long, the counter may have
- * wandered as far as it has jumped.
+ * Without readers of the page, what the counter does is nobody's affair; what the clocksource was
+ * when it died, the daemon does not know in its next life; and when it was away for long, the
+ * counter may have wandered as far as it has jumped.
  */
 static bool nobody_cares(const struct observer *o, bool new_life, uint64_t before_x)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The observer: a program that reads the page with the library's own calls, and knows what it should have
- * got.
+ * The observer: a program that reads the page with the library's own calls, and knows what it
+ * should have got.
  *
- * At each look: no clock goes back unless the epoch has changed; a clock of the page is as near to the
- * kernel's as the page says; true time lies in the interval when whoever disciplines the clock claims
- * truly.  From a disturbance until the daemon has sampled the clocks again nothing is expected but that
- * the epoch has changed by then.
+ * At each look: no clock goes back unless the epoch has changed; a clock of the page is as near to
+ * the kernel's as the page says; true time lies in the interval when whoever disciplines the clock
+ * claims truly.  From a disturbance until the daemon has sampled the clocks again nothing is
+ * expected but that the epoch has changed by then.
  */
 #ifndef TESTS_SIM_OBSERVER_H
 #define TESTS_SIM_OBSERVER_H

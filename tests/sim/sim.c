@@ -2,8 +2,9 @@
 /*
  * The simulation: the daemon's time side and the library's reads, as they are, in worlds of chance.
  *
- * One seed is one world for a simulated hour: `sim --seeds=1000` runs the seeds from 1, `sim --seed=N` one
- * of them again.  A seed that fails is printed with what was seen first, and replays to the last bit.
+ * One seed is one world for a simulated hour: `sim --seeds=1000` runs the seeds from 1, `sim
+ * --seed=N` one of them again.  A seed that fails is printed with what was seen first, and replays
+ * to the last bit.
  */
 #include <errno.h>
 #include <getopt.h>

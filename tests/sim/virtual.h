@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine under the simulated text: included before everything else, by the compiler's command line, when
- * the daemon's time side, the page and the client's reads are compiled for the simulation.
+ * The machine under the simulated text: included before everything else, by the compiler's command
+ * line, when the daemon's time side, the page and the client's reads are compiled for the
+ * simulation.
  *
- * It stands in for <vdsotime/counter.h> and for the protocol's loads and stores, so that the counter is the
- * world's and each store of a publication is an instant at which readers may look and the writer may die.
- * All else is the product's own text.
+ * It stands in for <vdsotime/counter.h> and for the protocol's loads and stores, so that the
+ * counter is the world's and each store of a publication is an instant at which readers may look
+ * and the writer may die.  All else is the product's own text.
  */
 #ifndef TESTS_SIM_VIRTUAL_H
 #define TESTS_SIM_VIRTUAL_H

@@ -143,8 +143,8 @@ static double utc_error_ns(const struct world *w)
 }
 
 /*
- * No less than the truth.  Where the last claim has turned out false, this one is known for a new one only
- * when it is no number to which the kernel may have grown the last.
+ * No less than the truth.  Where the last claim has turned out false, this one is known for a new
+ * one only when it is no number to which the kernel may have grown the last.
  */
 static void claim(struct world *w, double error_ns)
 {
@@ -160,7 +160,8 @@ static void claim(struct world *w, double error_ns)
 		w->claimed_again_x = w->x;
 }
 
-/* Correct the rate, slew towards the truth within what is claimed, and claim no less than the truth. */
+/* Correct the rate, slew towards the truth within what is claimed, and claim no less than the
+ * truth. */
 static void on_poll(struct world *w)
 {
 	double error = utc_error_ns(w);
@@ -193,7 +194,8 @@ static void on_wander(struct world *w)
 	set_rates(w);
 }
 
-/* Somebody who is no sync daemon; all within the tenth that MaxSlew allows, seen from either side. */
+/* Somebody who is no sync daemon; all within the tenth that MaxSlew allows, seen from either
+ * side. */
 static void on_frequency(struct world *w)
 {
 	belie(w);
@@ -460,7 +462,8 @@ static int os_clock_gettime_syscall_ns(void *ctx, int32_t clock_id, int64_t *ret
 	return world_read(ctx, clock_id, ret);
 }
 
-/* kernel/time/ntp.c, __do_adjtimex(): from the second's beginning on, before the tick that leaps. */
+/* kernel/time/ntp.c, __do_adjtimex(): from the second's beginning on, before the tick that
+ * leaps. */
 static void tell_leap_early(struct os_timex *t, int64_t second)
 {
 	if (t->state == TIME_INS && (t->status & STA_INS) && second % 86400 == 0) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The world of one seed: an oscillator, a kernel that keeps its clocks by it, whoever disciplines them, and
- * everything that disturbs them.
+ * The world of one seed: an oscillator, a kernel that keeps its clocks by it, whoever disciplines
+ * them, and everything that disturbs them.
  *
- * All of it is a function of one number, x: ticks of the oscillator.  The CPU's counter is x, off by what a
- * hypervisor or a suspend has done to it.  Clocks are straight lines over x between two events; events
- * happen when x reaches them, also in the midst of whoever is reading clocks just then.
+ * All of it is a function of one number, x: ticks of the oscillator.  The CPU's counter is x, off
+ * by what a hypervisor or a suspend has done to it.  Clocks are straight lines over x between two
+ * events; events happen when x reaches them, also in the midst of whoever is reading clocks just
+ * then.
  *
  * The one thing a reader would get wrong: reading anything makes time pass, as it does outside.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An operating system of straight lines: a counter that each read moves on, and clocks that go by it, for
- * tests that change one thing at a time.  (For worlds of chance there is tests/sim.)
+ * An operating system of straight lines: a counter that each read moves on, and clocks that go by
+ * it, for tests that change one thing at a time.  (For worlds of chance there is tests/sim.)
  */
 #ifndef TESTS_FAKE_OS_H
 #define TESTS_FAKE_OS_H

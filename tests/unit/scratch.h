@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A directory for one test, gone with all that is in it when the test ends.  Paths given to these functions
- * are relative to it.
+ * A directory for one test, gone with all that is in it when the test ends.  Paths given to these
+ * functions are relative to it.
  */
 #ifndef TESTS_SCRATCH_H
 #define TESTS_SCRATCH_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attaching: a good page is taken, and each way in which one can be bad has its own reason, its own errno,
- * and leaves no descriptor behind.
+ * Attaching: a good page is taken, and each way in which one can be bad has its own reason, its own
+ * errno, and leaves no descriptor behind.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One handle, used from everywhere at once while its page is published 1000 times a second: threads, signal
- * handlers, and never the allocator.
+ * One handle, used from everywhere at once while its page is published 1000 times a second:
+ * threads, signal handlers, and never the allocator.
  *
- * The lines published are pieces of one curve whose slope changes at each, so that a read of two pieces
- * mixed is a read out of order.  VDSOTIME_RELAY_SECONDS: how long each clock is read by two threads.
+ * The lines published are pieces of one curve whose slope changes at each, so that a read of two
+ * pieces mixed is a read out of order.  VDSOTIME_RELAY_SECONDS: how long each clock is read by two
+ * threads.
  */
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page that goes wrong after it was attached to: status and refresh see it, bit by bit, and a refresh
- * leaves it.
+ * A page that goes wrong after it was attached to: status and refresh see it, bit by bit, and a
+ * refresh leaves it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Varlink call, against peers of every kind: a real socket, with a thread behind it that answers as each
- * test wants it.
+ * The Varlink call, against peers of every kind: a real socket, with a thread behind it that
+ * answers as each test wants it.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdsotimectl vdso: images of this process, of another and of files, listed and dumped; and what it says of
- * what is none.
+ * vdsotimectl vdso: images of this process, of another and of files, listed and dumped; and what it
+ * says of what is none.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -306,7 +306,8 @@ static void test_clocksource_change_is_told_and_the_rate_found_anew(void **state
 	assert_int_equal(epoch(), 1);
 }
 
-/* The rate is fitted from before to after: nothing of that holds when the machine slept in between. */
+/* The rate is fitted from before to after: nothing of that holds when the machine slept in
+ * between. */
 static void test_suspend_during_calibration_does_not_spoil_the_rate(void **state)
 {
 	struct keeper_status s;
@@ -508,7 +509,8 @@ static void interrupt_always(struct fake_os *fake, int32_t clock_id)
 	fake_os_pass(fake, fake->reads % 2 ? 3000 : 90000);
 }
 
-/* Lives so short, on a machine so busy, that the rate is never known well: that is no disturbance. */
+/* Lives so short, on a machine so busy, that the rate is never known well: that is no
+ * disturbance. */
 static void test_short_lives_on_a_busy_machine_are_not_taken_for_jumps(void **state)
 {
 	uint64_t before;

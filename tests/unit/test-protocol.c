@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PROTOCOL.md against the headers: every table about a struct, an enum or constants is read, and must say
- * what the compiler says, row for row, with none missing and none too many.
+ * PROTOCOL.md against the headers: every table about a struct, an enum or constants is read, and
+ * must say what the compiler says, row for row, with none missing and none too many.
  *
- * A section is found by the backquoted name in its heading.  What is checked is listed here once; a table
- * in the document that nothing here knows is an error too.
+ * A section is found by the backquoted name in its heading.  What is checked is listed here once; a
+ * table in the document that nothing here knows is an error too.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -16,8 +16,8 @@
 static const struct rate_registration tsc = { .scale_hz = 1000, .mask = UINT64_MAX };
 
 /*
- * What kernels have printed when they registered these: "clocksource: NAME: mask: ... max_cycles: ...,
- * max_idle_ns: ... ns", which are functions of mult and shift (kernel/time/clocksource.c,
+ * What kernels have printed when they registered these: "clocksource: NAME: mask: ... max_cycles:
+ * ..., max_idle_ns: ... ns", which are functions of mult and shift (kernel/time/clocksource.c,
  * clocks_calc_max_nsecs()).
  */
 static const struct registered {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client's end of the stamp socket, against a daemon that is this test itself: what it answers is sent
- * before it is asked for, so each case happens in one thread, in a known order.
+ * The client's end of the stamp socket, against a daemon that is this test itself: what it answers
+ * is sent before it is asked for, so each case happens in one thread, in a known order.
  */
 #include <errno.h>
 #include <fcntl.h>

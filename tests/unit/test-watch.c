@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watch, on the real loop.  The clock may not be set here, so what the kernel says of a set clock is
- * for the guest test; here: that it is armed, quiet while nothing happens, and gone when freed.
+ * The watch, on the real loop.  The clock may not be set here, so what the kernel says of a set
+ * clock is for the guest test; here: that it is armed, quiet while nothing happens, and gone when
+ * freed.
  */
 #include <dirent.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stand-in for the daemon's Varlink socket, for the tool's tests: a real socket in a directory of its own,
- * and a thread behind it that answers one call with whatever bytes the test wants.
+ * A stand-in for the daemon's Varlink socket, for the tool's tests: a real socket in a directory of
+ * its own, and a thread behind it that answers one call with whatever bytes the test wants.
  */
 #ifndef TESTS_VARLINK_PEER_H
 #define TESTS_VARLINK_PEER_H

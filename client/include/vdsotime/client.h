@@ -2,18 +2,21 @@
 /*
  * libvdsotime-client: the time of day, and how far it may be off, at the price of a counter read.
  *
- * A handle maps the page that vdsotimed publishes and reads it without a system call.  When there is no
- * page to trust (no daemon, a dead one, another time namespace, a counter that this CPU lacks), the same
- * calls answer from this process's own vDSO, and below that from system calls; vdsotime_status() tells
- * which it was and why.  So a call that returns 0 has always given the time.
+ * A handle maps the page that vdsotimed publishes and reads it without a system call.  When there
+ * is no page to trust (no daemon, a dead one, another time namespace, a counter that this CPU
+ * lacks), the same calls answer from this process's own vDSO, and below that from system calls;
+ * vdsotime_status() tells which it was and why.  So a call that returns 0 has always given the
+ * time.
  *
- * All calls return 0 or a negative errno value and never touch errno.  Out-parameters come last and are
- * written only on success.  A handle is immutable between vdsotime_attach() and vdsotime_detach() but for
- * vdsotime_refresh(), so every other call may be made at once from any number of threads, and from signal
- * handlers.  Nothing is allocated after vdsotime_attach(); no thread is started; nothing is printed.
+ * All calls return 0 or a negative errno value and never touch errno.  Out-parameters come last and
+ * are written only on success.  A handle is immutable between vdsotime_attach() and
+ * vdsotime_detach() but for vdsotime_refresh(), so every other call may be made at once from any
+ * number of threads, and from signal handlers.  Nothing is allocated after vdsotime_attach(); no
+ * thread is started; nothing is printed.
  *
- * What one would get wrong: times are bare nanoseconds of the clock that was asked for, so subtract only
- * times of one clock, and look at the epoch when a disturbance (a step, a suspend) in between matters.
+ * What one would get wrong: times are bare nanoseconds of the clock that was asked for, so subtract
+ * only times of one clock, and look at the epoch when a disturbance (a step, a suspend) in between
+ * matters.
  */
 #ifndef VDSOTIME_CLIENT_H
 #define VDSOTIME_CLIENT_H
@@ -117,18 +120,19 @@ struct vdsotime_status {
 };
 
 /*
- * Attach to a daemon.  runtime_dir: where its sockets are; NULL: $VDSOTIME_RUNTIME_DIR, and where that
- * is unset or empty, or the process runs set-user-ID, /run/vdsotimed.  flags: VDSOTIME_FALLBACK or 0.
- * Every property of the page is checked before it is believed, and two reads of it against the vDSO.
+ * Attach to a daemon.  runtime_dir: where its sockets are; NULL: $VDSOTIME_RUNTIME_DIR, and where
+ * that is unset or empty, or the process runs set-user-ID, /run/vdsotimed.  flags:
+ * VDSOTIME_FALLBACK or 0.  Every property of the page is checked before it is believed, and two
+ * reads of it against the vDSO.
  *
- * 0 and a handle; -EINVAL on unknown flags; -ENOMEM; -ENAMETOOLONG on too long a runtime_dir.  Without
- * VDSOTIME_FALLBACK also, and never with it, one for each reason: -ENOENT (no daemon), -EACCES
- * (permission), -EPERM (the listener is not to be trusted), -EPROTO, -EBADF (no descriptor), -EBADFD (no
- * proper file), -EFBIG (size), -ETXTBSY (seals), -EBADMSG (magic), -EPROTONOSUPPORT (version), -ESTALE
- * (boot id), -ENODEV (counter), -EOPNOTSUPP (counter forbidden, or dear), -ERANGE (cross-check), -ENXIO
- * (switched off), -ETIMEDOUT (the daemon does not answer within a second, or does not renew the page),
- * -EIO (a system call failed).
- * Not async-signal-safe: it allocates, once.
+ * 0 and a handle; -EINVAL on unknown flags; -ENOMEM; -ENAMETOOLONG on too long a runtime_dir.
+ * Without VDSOTIME_FALLBACK also, and never with it, one for each reason: -ENOENT (no daemon),
+ * -EACCES (permission), -EPERM (the listener is not to be trusted), -EPROTO, -EBADF (no
+ * descriptor), -EBADFD (no proper file), -EFBIG (size), -ETXTBSY (seals), -EBADMSG (magic),
+ * -EPROTONOSUPPORT (version), -ESTALE (boot id), -ENODEV (counter), -EOPNOTSUPP (counter forbidden,
+ * or dear), -ERANGE (cross-check), -ENXIO (switched off), -ETIMEDOUT (the daemon does not answer
+ * within a second, or does not renew the page), -EIO (a system call failed).  Not
+ * async-signal-safe: it allocates, once.
  */
 VDSOTIME_PUBLIC int vdsotime_attach(
 	struct vdsotime **ret, const char *runtime_dir, unsigned int flags);
@@ -137,17 +141,17 @@ VDSOTIME_PUBLIC int vdsotime_attach(
 VDSOTIME_PUBLIC struct vdsotime *vdsotime_detach(struct vdsotime *t);
 
 /*
- * Attach anew where the daemon was restarted, came late, or changed its page; keeps the old page when it
- * still answers and agrees with the vDSO.  Must not run beside other calls on the same handle.  0 when the page answers
- * afterwards; otherwise as vdsotime_attach() without VDSOTIME_FALLBACK, and the handle goes on answering
- * from the vDSO.
+ * Attach anew where the daemon was restarted, came late, or changed its page; keeps the old page
+ * when it still answers and agrees with the vDSO.  Must not run beside other calls on the same
+ * handle.  0 when the page answers afterwards; otherwise as vdsotime_attach() without
+ * VDSOTIME_FALLBACK, and the handle goes on answering from the vDSO.
  */
 VDSOTIME_PUBLIC int vdsotime_refresh(struct vdsotime *t);
 
 /*
- * A drop-in for clock_gettime(): the same result for every id, errors included (-EINVAL).  Ordered: the
- * counter is read after everything that came before in this thread, so that a time is never earlier
- * than one that another thread took and handed over.
+ * A drop-in for clock_gettime(): the same result for every id, errors included (-EINVAL).  Ordered:
+ * the counter is read after everything that came before in this thread, so that a time is never
+ * earlier than one that another thread took and handed over.
  */
 VDSOTIME_PUBLIC int vdsotime_gettime(const struct vdsotime *t, clockid_t id, struct timespec *ret);
 VDSOTIME_PUBLIC int vdsotime_gettime_ns(const struct vdsotime *t, clockid_t id, int64_t *ret);
@@ -159,8 +163,8 @@ VDSOTIME_PUBLIC int vdsotime_gettime_ns_relaxed(
 	const struct vdsotime *t, clockid_t id, int64_t *ret);
 
 /*
- * Relaxed, but never before prev_ns (a time of the same clock): causal for whoever hands its last time
- * along with its messages, at the relaxed price.
+ * Relaxed, but never before prev_ns (a time of the same clock): causal for whoever hands its last
+ * time along with its messages, at the relaxed price.
  */
 VDSOTIME_PUBLIC int vdsotime_gettime_ns_after(
 	const struct vdsotime *t, clockid_t id, int64_t prev_ns, int64_t *ret);
@@ -169,14 +173,15 @@ VDSOTIME_PUBLIC int vdsotime_gettime_ns_after(
 VDSOTIME_PUBLIC int vdsotime_snapshot(const struct vdsotime *t, struct vdsotime_snapshot *ret);
 
 /*
- * Where UTC may be now: REALTIME, less and plus the claimed bound, its growth since it was claimed, and
- * the page's own tracking bound.  0 with a bounded interval and its quality VDSOTIME_QUALITY_CLAIMED;
- * -ENODATA where there is no bound to give (vdsotime_status() says whether the clock is unsynchronised,
- * its error unquantified, or the page absent).
+ * Where UTC may be now: REALTIME, less and plus the claimed bound, its growth since it was claimed,
+ * and the page's own tracking bound.  0 with a bounded interval and its quality
+ * VDSOTIME_QUALITY_CLAIMED; -ENODATA where there is no bound to give (vdsotime_status() says
+ * whether the clock is unsynchronised, its error unquantified, or the page absent).
  */
 VDSOTIME_PUBLIC int vdsotime_interval(const struct vdsotime *t, struct vdsotime_interval *ret);
 
-/* Was time_ns (UTC as ns since 1970) surely over when the interval was taken; is it surely yet to come? */
+/* Was time_ns (UTC as ns since 1970) surely over when the interval was taken; is it surely yet to
+ * come? */
 static inline int vdsotime_interval_after(const struct vdsotime_interval *i, int64_t time_ns)
 {
 	return i->earliest_ns > time_ns;
@@ -200,38 +205,38 @@ static inline uint64_t vdsotime_stamp(void)
 }
 
 /*
- * What clock id said when the stamp was taken.  For the clocks of the page only.  -ERANGE when the stamp
- * is older than the page's ring of past parameters, or lies in the future or in a gap of it; -EINVAL for
- * other ids; -ENODATA without a page.
+ * What clock id said when the stamp was taken.  For the clocks of the page only.  -ERANGE when the
+ * stamp is older than the page's ring of past parameters, or lies in the future or in a gap of it;
+ * -EINVAL for other ids; -ENODATA without a page.
  */
 VDSOTIME_PUBLIC int vdsotime_resolve(
 	const struct vdsotime *t, uint64_t stamp_ticks, clockid_t id, int64_t *ret);
 
 /*
- * Which path answers, the reason, and the state of the page.  It also takes a look at the page: its clocks
- * against the vDSO's, its two copies against each other.  VDSOTIME_PATH_PAGE with the reason
- * VDSOTIME_NOPAGE_CROSS_CHECK: it answers, and is wrong, or a clock was set within the last milliseconds;
- * vdsotime_refresh() finds out which, and gives up a page that is wrong.
+ * Which path answers, the reason, and the state of the page.  It also takes a look at the page: its
+ * clocks against the vDSO's, its two copies against each other.  VDSOTIME_PATH_PAGE with the reason
+ * VDSOTIME_NOPAGE_CROSS_CHECK: it answers, and is wrong, or a clock was set within the last
+ * milliseconds; vdsotime_refresh() finds out which, and gives up a page that is wrong.
  */
 VDSOTIME_PUBLIC int vdsotime_status(const struct vdsotime *t, struct vdsotime_status *ret);
 
 /*
- * Wait until the page's epoch is another than seen (as a snapshot or status gave it).  0 when it is;
- * -ETIMEDOUT after timeout (relative; NULL: none); -EINTR; -ENODATA without a page.  A daemon that dies
- * wakes nobody: give a timeout.
+ * Wait until the page's epoch is another than seen (as a snapshot or status gave it).  0 when it
+ * is; -ETIMEDOUT after timeout (relative; NULL: none); -EINTR; -ENODATA without a page.  A daemon
+ * that dies wakes nobody: give a timeout.
  */
 VDSOTIME_PUBLIC int vdsotime_wait_epoch(
 	const struct vdsotime *t, uint64_t seen, const struct timespec *timeout);
 
 /*
- * The stamp socket: the daemon's own readings, for a process that cannot map its page or may not read the
- * counter.  One connection, opaque; for one thread at a time, and not for signal handlers.  Nothing is
- * allocated after vdsotime_stamps_connect().
+ * The stamp socket: the daemon's own readings, for a process that cannot map its page or may not
+ * read the counter.  One connection, opaque; for one thread at a time, and not for signal handlers.
+ * Nothing is allocated after vdsotime_stamps_connect().
  *
- * timeout is relative; NULL: none; zero: only look.  A call that waits returns -ETIMEDOUT after it, and
- * -EINTR when a signal came; the connection stays good, and a reply that comes late is dropped.  It is of
- * no more use after -ECONNRESET (the daemon closed it: connect anew) or -EPROTO (what came is not of this
- * protocol), which every later call returns again.
+ * timeout is relative; NULL: none; zero: only look.  A call that waits returns -ETIMEDOUT after it,
+ * and -EINTR when a signal came; the connection stays good, and a reply that comes late is dropped.
+ * It is of no more use after -ECONNRESET (the daemon closed it: connect anew) or -EPROTO (what came
+ * is not of this protocol), which every later call returns again.
  */
 struct vdsotime_stamps;
 
@@ -256,7 +261,8 @@ struct vdsotime_stamps_record {
 /*
  * Connect.  runtime_dir as for vdsotime_attach(); flags: 0.  0 and a connection; -EINVAL; -ENOMEM;
  * -ENAMETOOLONG; and of the errors of vdsotime_attach() -ENOENT, -EACCES, -EPERM, -EPROTO,
- * -EPROTONOSUPPORT, -ETIMEDOUT, -EIO.  Waits a second at most for the daemon, and another for its answer.
+ * -EPROTONOSUPPORT, -ETIMEDOUT, -EIO.  Waits a second at most for the daemon, and another for its
+ * answer.
  */
 VDSOTIME_PUBLIC int vdsotime_stamps_connect(
 	struct vdsotime_stamps **ret, const char *runtime_dir, unsigned int flags);
@@ -265,24 +271,25 @@ VDSOTIME_PUBLIC int vdsotime_stamps_connect(
 VDSOTIME_PUBLIC struct vdsotime_stamps *vdsotime_stamps_close(struct vdsotime_stamps *s);
 
 /*
- * The socket, for poll() and its kin; it stays the connection's.  Readable: call vdsotime_stamps_read()
- * with a zero timeout until it has no more.  Do so after each other call, too: that may have taken ticks in.
+ * The socket, for poll() and its kin; it stays the connection's.  Readable: call
+ * vdsotime_stamps_read() with a zero timeout until it has no more.  Do so after each other call,
+ * too: that may have taken ticks in.
  */
 VDSOTIME_PUBLIC int vdsotime_stamps_get_fd(const struct vdsotime_stamps *s);
 
 /*
- * One packet there, one back: a record for each of the n clocks (1 to VDSOTIME_STAMPS_MAX), in their
- * order, each read when its turn comes.  0, also when single records have an error; or -errno, and then
- * nothing was written to ret; -EINVAL when n is out of range.
+ * One packet there, one back: a record for each of the n clocks (1 to VDSOTIME_STAMPS_MAX), in
+ * their order, each read when its turn comes.  0, also when single records have an error; or
+ * -errno, and then nothing was written to ret; -EINVAL when n is out of range.
  */
 VDSOTIME_PUBLIC int vdsotime_stamps_request(struct vdsotime_stamps *s, const clockid_t *ids,
 	size_t n, const struct timespec *timeout, struct vdsotime_stamps_record *ret);
 
 /*
- * Have the time of a clock sent every interval_us (1000 at least), count times; 0: without end.  It takes
- * the place of the connection's earlier subscription, whose ticks are dropped.  interval_us and count 0:
- * have none.  0; -EINVAL (no such clock); -ERANGE (too short an interval); -EDQUOT (this user has too
- * many); -errno.
+ * Have the time of a clock sent every interval_us (1000 at least), count times; 0: without end.  It
+ * takes the place of the connection's earlier subscription, whose ticks are dropped.  interval_us
+ * and count 0: have none.  0; -EINVAL (no such clock); -ERANGE (too short an interval); -EDQUOT
+ * (this user has too many); -errno.
  */
 VDSOTIME_PUBLIC int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id,
 	uint32_t interval_us, uint32_t count, const struct timespec *timeout);

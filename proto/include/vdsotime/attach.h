@@ -21,17 +21,18 @@ extern "C" {
 #define VDSOTIME_ATTACH_DIR "/run/vdsotimed"
 
 /*
- * Connects to the stamp socket in runtime_dir (NULL: VDSOTIME_ATTACH_DIR), asks for the page, checks
- * and maps it read-only, and closes every descriptor.  The page must be sealed against shrinking, so
- * that a read of it never faults, of this boot, for the counter that this CPU has, and agree with the
- * kernel's REALTIME, MONOTONIC and BOOTTIME, so of this time namespace.  Who listens is not asked, nor
- * whether this process may read the counter (PR_SET_TSC): the caller knows.
+ * Connects to the stamp socket in runtime_dir (NULL: VDSOTIME_ATTACH_DIR), asks for the page,
+ * checks and maps it read-only, and closes every descriptor.  The page must be sealed against
+ * shrinking, so that a read of it never faults, of this boot, for the counter that this CPU has,
+ * and agree with the kernel's REALTIME, MONOTONIC and BOOTTIME, so of this time namespace.  Who
+ * listens is not asked, nor whether this process may read the counter (PR_SET_TSC): the caller
+ * knows.
  *
  * Returns 0 and *ret; or -ENAMETOOLONG, the error of connect(2) (-ENOENT, -ECONNREFUSED, -EACCES),
- * -EPROTO when the other side speaks another protocol or hands out no page, -EPERM on a page without
- * its seal, -EBADMSG on one that vdsotime_page_check() refuses, -ERANGE on one that is off, stale, or
- * disagrees with the kernel, and errors of the other system calls.  Waits for the daemon's answer.
- * Thread-safe; not for signal handlers.
+ * -EPROTO when the other side speaks another protocol or hands out no page, -EPERM on a page
+ * without its seal, -EBADMSG on one that vdsotime_page_check() refuses, -ERANGE on one that is off,
+ * stale, or disagrees with the kernel, and errors of the other system calls.  Waits for the
+ * daemon's answer.  Thread-safe; not for signal handlers.
  */
 int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **ret);
 

@@ -2,13 +2,14 @@
 /*
  * The counter: the CPU's steady tick that user space can read, and how to read it in order.
  *
- * x86: the TSC; aarch64: CNTVCT_EL0; riscv64: the `time` CSR.  A relaxed read is the bare instruction:
- * the CPU may take it some nanoseconds before its place in the program.  An ordered read is never taken
- * before the loads that precede it are done, so whoever first saw another thread's message and then reads
- * the counter reads no earlier value than that thread did.
+ * x86: the TSC; aarch64: CNTVCT_EL0; riscv64: the `time` CSR.  A relaxed read is the bare
+ * instruction: the CPU may take it some nanoseconds before its place in the program.  An ordered
+ * read is never taken before the loads that precede it are done, so whoever first saw another
+ * thread's message and then reads the counter reads no earlier value than that thread did.
  *
- * Freestanding: no libc, no state.  What a reader would get wrong: "ordered" binds the read to what comes
- * before it.  What comes after may still start early, which is harmless, since it cannot be seen.
+ * Freestanding: no libc, no state.  What a reader would get wrong: "ordered" binds the read to what
+ * comes before it.  What comes after may still start early, which is harmless, since it cannot be
+ * seen.
  */
 #ifndef VDSOTIME_COUNTER_H
 #define VDSOTIME_COUNTER_H
@@ -24,8 +25,9 @@ enum vdsotime_counter_kind {
 };
 
 /*
- * How to read it.  An ordered read on x86 is FENCE or RDTSCP, whichever is cheaper on the day, as measured
- * when attaching (in some guests one of the two traps); elsewhere both are the one way there is.
+ * How to read it.  An ordered read on x86 is FENCE or RDTSCP, whichever is cheaper on the day, as
+ * measured when attaching (in some guests one of the two traps); elsewhere both are the one way
+ * there is.
  */
 enum vdsotime_counter_order {
 	VDSOTIME_COUNTER_FENCE = 0, /* lfence; rdtsc */
@@ -40,8 +42,8 @@ enum vdsotime_counter_order {
 #define VDSOTIME_COUNTER_HERE VDSOTIME_COUNTER_TSC
 
 /*
- * Does this CPU have the instructions of that order?  Where it has not they are fatal.  RDTSCP is CPUID
- * 80000001h EDX bit 27, lfence is of SSE2, 1 EDX bit 26, rdtsc itself 1 EDX bit 4.
+ * Does this CPU have the instructions of that order?  Where it has not they are fatal.  RDTSCP is
+ * CPUID 80000001h EDX bit 27, lfence is of SSE2, 1 EDX bit 26, rdtsc itself 1 EDX bit 4.
  */
 static inline int vdsotime_counter_can(enum vdsotime_counter_order order)
 {
@@ -97,9 +99,9 @@ static inline uint64_t vdsotime_counter_read_fence(void)
 	uint64_t value;
 
 	/*
-	 * Arm ARM D12.2: the counter may be read early unless an isb precedes, and that waits for a load
-	 * only behind a branch that depends on it.  Readers of the page have one, on the sequence, as
-	 * the kernel's vDSO does.
+	 * Arm ARM D12.2: the counter may be read early unless an isb precedes, and that waits for a
+	 * load only behind a branch that depends on it.  Readers of the page have one, on the
+	 * sequence, as the kernel's vDSO does.
 	 */
 	__asm__ __volatile__("isb\n\tmrs %0, cntvct_el0" : "=r"(value) : : "memory");
 	return value;

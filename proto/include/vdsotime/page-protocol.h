@@ -2,14 +2,14 @@
 /*
  * The page protocol: how one writer changes a line of numbers under readers that never wait for it.
  *
- * A line is a seqlock: its sequence is odd while it is being written.  A classic seqlock stops every
- * reader when its writer dies half-way; so there are two lines, primary and backup, written one after the
- * other and never both odd.  A reader takes the primary; when that is odd, or changes under it, the
- * backup; after a bounded number of tries it gives up and asks its own vDSO.
+ * A line is a seqlock: its sequence is odd while it is being written.  A classic seqlock stops
+ * every reader when its writer dies half-way; so there are two lines, primary and backup, written
+ * one after the other and never both odd.  A reader takes the primary; when that is odd, or changes
+ * under it, the backup; after a bounded number of tries it gives up and asks its own vDSO.
  *
- * Every load, store and fence is a macro, so that product, model checkers, the harness that kills the
- * writer at each instruction and the adversary that lies to the reader compile this same text.  The
- * orders, in C11 words, and what each one is for:
+ * Every load, store and fence is a macro, so that product, model checkers, the harness that kills
+ * the writer at each instruction and the adversary that lies to the reader compile this same text.
+ * The orders, in C11 words, and what each one is for:
  *
  *   reader  S1 load seq, acquire      the loads of the payload do not move before it
  *           S2 load words, relaxed    they may be torn; S4 finds out
@@ -21,9 +21,9 @@
  *           W3 store words, relaxed
  *           W4 store seq even, release
  *
- * The one thing a reader would get wrong: the writer begins with `seq | 1`, not `seq + 1`.  A writer that
- * died half-way has left an odd sequence, and adding 1 to that would leave it odd for ever, or hand out
- * an even number that readers of the half-written line have already seen.
+ * The one thing a reader would get wrong: the writer begins with `seq | 1`, not `seq + 1`.  A
+ * writer that died half-way has left an odd sequence, and adding 1 to that would leave it odd for
+ * ever, or hand out an even number that readers of the half-written line have already seen.
  *
  * There is one writer at a time; what enforces it (a lock, a service manager) is not here.
  */
@@ -37,8 +37,8 @@
 #define VDSOTIME_LINE_EXTRA_WORDS 8
 
 /*
- * 128 bytes.  A plain read touches the first 64 only.  The meanings of meta and words are the layout's
- * (<vdsotime/page.h>); the protocol moves them.
+ * 128 bytes.  A plain read touches the first 64 only.  The meanings of meta and words are the
+ * layout's (<vdsotime/page.h>); the protocol moves them.
  */
 struct vdsotime_line {
 	uint32_t seq;
@@ -52,7 +52,8 @@ struct vdsotime_line {
 
 #ifndef VDSOTIME_SEQ_LOAD
 
-/* A half of a word, loaded or stored alone where a machine has no 64-bit access: S4 finds the tear. */
+/* A half of a word, loaded or stored alone where a machine has no 64-bit access: S4 finds the
+ * tear. */
 typedef uint32_t __attribute__((may_alias)) vdsotime_half;
 
 static inline uint64_t vdsotime_halves_load(const uint64_t *word)
@@ -106,7 +107,8 @@ VDSOTIME_INLINE uint32_t vdsotime_line_begin(const struct vdsotime_line *line)
 	return VDSOTIME_SEQ_LOAD(&line->seq);
 }
 
-/* S3, S4.  Whether all that was loaded since vdsotime_line_begin() gave seq is of one publication. */
+/* S3, S4.  Whether all that was loaded since vdsotime_line_begin() gave seq is of one
+ * publication. */
 VDSOTIME_INLINE int vdsotime_line_done(const struct vdsotime_line *line, uint32_t seq)
 {
 	VDSOTIME_READ_FENCE();
@@ -114,8 +116,8 @@ VDSOTIME_INLINE int vdsotime_line_done(const struct vdsotime_line *line, uint32_
 }
 
 /*
- * S2, the whole line but its sequence.  Written out, since a loop would make the compiler keep the copy in
- * memory, and each use of it wait for the stores.
+ * S2, the whole line but its sequence.  Written out, since a loop would make the compiler keep the
+ * copy in memory, and each use of it wait for the stores.
  */
 VDSOTIME_INLINE void vdsotime_line_copy(
 	const struct vdsotime_line *line, struct vdsotime_line *copy)

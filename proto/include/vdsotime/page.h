@@ -2,18 +2,18 @@
 /*
  * The page: what vdsotimed publishes and any process maps read-only, and how to read it.
  *
- * Header, immutable; two lines of parameters (see <vdsotime/page-protocol.h>), each good for every clock
- * of one instant; a word to wait on; a ring of past lines, for stamps whose time is asked later.  All
- * numbers are of the machine's own byte order; PROTOCOL.md draws them byte by byte.
+ * Header, immutable; two lines of parameters (see <vdsotime/page-protocol.h>), each good for every
+ * clock of one instant; a word to wait on; a ring of past lines, for stamps whose time is asked
+ * later.  All numbers are of the machine's own byte order; PROTOCOL.md draws them byte by byte.
  *
- * A clock at counter value c is   base + ((c - counter) * mult >> 32)   while c - counter lies within the
- * line's window, a power of two in ticks.  Past it nothing on the line may be used: the writer is dead or
- * stopped, the machine was suspended, the page is switched off, or the counter ran backwards (which makes
- * the unsigned difference huge).  One compare covers them all.
+ * A clock at counter value c is   base + ((c - counter) * mult >> 32)   while c - counter lies
+ * within the line's window, a power of two in ticks.  Past it nothing on the line may be used: the
+ * writer is dead or stopped, the machine was suspended, the page is switched off, or the counter
+ * ran backwards (which makes the unsigned difference huge).  One compare covers them all.
  *
- * Freestanding and inline: the library's calls are this same text.  The one thing a reader would get
- * wrong: nothing on a page is to be believed before vdsotime_page_check(), and afterwards no size or
- * index is taken from it again; the constants here are the bounds.
+ * Freestanding and inline: the library's calls are this same text.  The one thing a reader would
+ * get wrong: nothing on a page is to be believed before vdsotime_page_check(), and afterwards no
+ * size or index is taken from it again; the constants here are the bounds.
  */
 #ifndef VDSOTIME_PAGE_H
 #define VDSOTIME_PAGE_H
@@ -72,10 +72,12 @@ enum vdsotime_extra {
 	VDSOTIME_EXTRA_FLAGS, /* quality, leap: see below */
 	VDSOTIME_EXTRA_RESERVED /* 0 */
 };
-/* ERROR_GROWTH and TRACKING_GROWTH are below 2^32: less than 1 ns per ns.  ERROR without a bound: */
+/* ERROR_GROWTH and TRACKING_GROWTH are below 2^32: less than 1 ns per ns.  ERROR without a
+ * bound: */
 #define VDSOTIME_NO_ERROR_BOUND UINT64_MAX
 
-/* FLAGS: enum vdsotime_quality in bits 0..7, enum vdsotime_leap in bits 8..15, both of quality.h. */
+/* FLAGS: enum vdsotime_quality in bits 0..7, enum vdsotime_leap in bits 8..15, both of
+ * quality.h. */
 #define VDSOTIME_FLAGS_QUALITY(flags) ((uint32_t)(flags)&0xff)
 #define VDSOTIME_FLAGS_LEAP(flags) ((uint32_t)(flags) >> 8 & 0xff)
 /* TAI - UTC on the line is one that the kernel was told, not the 0 it starts with. */
@@ -122,16 +124,16 @@ enum vdsotime_page_refusal {
 };
 
 /*
- * Check a header against the reader.  size_bytes: what the mapping has, from fstat(), not from the page.
- * No load lies beyond it.
+ * Check a header against the reader.  size_bytes: what the mapping has, from fstat(), not from the
+ * page.  No load lies beyond it.
  */
 enum vdsotime_page_refusal vdsotime_page_check(const struct vdsotime_page *page, size_t size_bytes,
 	const struct vdsotime_page_reader *reader);
 
 /*
- * What clock said when the counter was stamp_ticks, by the line in force then.  1 and *ret_ns; 0 where no
- * line of the page covers that moment (too old, in a gap, in the future).  At most VDSOTIME_PAGE_TRIES + 10
- * loads of a line.
+ * What clock said when the counter was stamp_ticks, by the line in force then.  1 and *ret_ns; 0
+ * where no line of the page covers that moment (too old, in a gap, in the future).  At most
+ * VDSOTIME_PAGE_TRIES + 10 loads of a line.
  */
 int vdsotime_page_resolve(
 	const struct vdsotime_page *page, int32_t clock, uint64_t stamp_ticks, int64_t *ret_ns);
@@ -151,8 +153,8 @@ struct vdsotime_point {
 };
 
 /*
- * The base of a clock and the rate that goes with it.  clock is one of enum vdsotime_page_clock; any other
- * reads as TAI does, so ask VDSOTIME_PAGE_CLOCKS first.
+ * The base of a clock and the rate that goes with it.  clock is one of enum vdsotime_page_clock;
+ * any other reads as TAI does, so ask VDSOTIME_PAGE_CLOCKS first.
  */
 VDSOTIME_INLINE int64_t vdsotime_line_base(
 	const struct vdsotime_line *line, int32_t clock, uint32_t meta, uint64_t *ret_mult)
@@ -177,9 +179,9 @@ VDSOTIME_INLINE int64_t vdsotime_line_base(
 }
 
 /*
- * One try on one line.  The counter is read first, right behind the sequence: all that follows does not
- * depend on it until the last addition, so the CPU does it while the slow counter read is under way.  The
- * branch before it is what an ordered read on aarch64 rests on: see <vdsotime/counter.h>.
+ * One try on one line.  The counter is read first, right behind the sequence: all that follows does
+ * not depend on it until the last addition, so the CPU does it while the slow counter read is under
+ * way.  The branch before it is what an ordered read on aarch64 rests on: see <vdsotime/counter.h>.
  */
 VDSOTIME_INLINE enum vdsotime_page_result vdsotime_line_read(const struct vdsotime_line *line,
 	int32_t clock, enum vdsotime_counter_order order, struct vdsotime_point *ret)
@@ -204,7 +206,8 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_line_read(const struct vdsoti
 	return VDSOTIME_PAGE_READ;
 }
 
-/* A clock of the page, now.  *ret is written only with VDSOTIME_PAGE_READ, as in all that follow. */
+/* A clock of the page, now.  *ret is written only with VDSOTIME_PAGE_READ, as in all that
+ * follow. */
 VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read(const struct vdsotime_page *page,
 	int32_t clock, enum vdsotime_counter_order order, struct vdsotime_point *ret)
 {
@@ -248,8 +251,8 @@ VDSOTIME_INLINE uint64_t vdsotime_seconds(uint64_t n)
 }
 
 /*
- * The same as seconds and nanoseconds.  The base is divided, not the sum: that is done by the time the
- * counter has been read.
+ * The same as seconds and nanoseconds.  The base is divided, not the sum: that is done by the time
+ * the counter has been read.
  */
 VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_sec(const struct vdsotime_page *page,
 	int32_t clock, enum vdsotime_counter_order order, int64_t *ret_sec, uint32_t *ret_nsec)

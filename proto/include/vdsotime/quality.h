@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a bound on the error of REALTIME rests on, and the leap state: the words that the page and the
- * library's answers share.  Values are ABI: they are added to, never changed.
+ * What a bound on the error of REALTIME rests on, and the leap state: the words that the page and
+ * the library's answers share.  Values are ABI: they are added to, never changed.
  */
 #ifndef VDSOTIME_QUALITY_H
 #define VDSOTIME_QUALITY_H
 
 /*
- * A bound is a claim of whoever disciplines the kernel's clock; it is handed on with its origin and never
- * made up.
+ * A bound is a claim of whoever disciplines the kernel's clock; it is handed on with its origin and
+ * never made up.
  */
 enum vdsotime_quality {
 	VDSOTIME_QUALITY_NONE = 0, /* not known */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the fixtures take from cmocka, for programs of machines that have none: say what failed, and end.
+ * What the fixtures take from cmocka, for programs of machines that have none: say what failed, and
+ * end.
  */
 #ifndef VDSOTIMED_TESTS_PLAIN_CMOCKA_H
 #define VDSOTIMED_TESTS_PLAIN_CMOCKA_H
