@@ -47,10 +47,16 @@ int args_parse(int argc, char **argv, struct args *ret, int *ret_exit)
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
 		switch (c) {
 		case RUNTIME_DIR:
-			args.runtime_dir = optarg;
-			break;
 		case CONFIG:
-			args.config = optarg;
+			/* from a variable that is not set, say: not the default without a word */
+			if (!*optarg) {
+				fprintf(stderr, "vdsotimed: %s names nothing\n", argv[optind - 1]);
+				return leave(EXIT_USAGE, ret_exit);
+			}
+			if (c == RUNTIME_DIR)
+				args.runtime_dir = optarg;
+			else
+				args.config = optarg;
 			break;
 		case CHECK_CONFIG:
 			args.check_config = true;

@@ -3,12 +3,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <sys/sysmacros.h>
 
 #define MAIN_FILE "vdsotimed.conf"
@@ -148,6 +150,12 @@ int config_files_find(struct config_files *ret, const char *const *dirs, char re
 int config_files_single(struct config_files *ret, const char *path)
 {
 	struct config_files f = CONFIG_FILES_NULL;
+	char whole[PATH_MAX], here[PATH_MAX];
+
+	/* others are told the name, who are elsewhere; links stay, as they may be changed */
+	if (path[0] != '/' && getcwd(here, sizeof(here)) &&
+		snprintf(whole, sizeof(whole), "%s/%s", here, path) < (int)sizeof(whole))
+		path = whole;
 	int r = append(&f, path);
 
 	if (r == 0)

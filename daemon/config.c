@@ -9,6 +9,7 @@
  */
 #include "daemon/config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <ini.h>
@@ -227,6 +229,25 @@ static int assign(void *data, const char *section, const char *name, const char 
 }
 
 /*
+ * inih takes more than is documented: `Setting: value`, a nameless `=value`, and it drops what
+ * stands behind a section.  Is this line none of these?
+ */
+static bool is_plain(const char *line)
+{
+	const char *end = line + strcspn(line, "=:");
+
+	if (line[0] == 0 || line[0] == '#' || line[0] == ';')
+		return true;
+	if (line[0] == '[') {
+		const char *rest = strchr(line, ']');
+
+		rest = rest ? rest + 1 + strspn(rest + 1, " \t\r") : "?";
+		return *rest == 0 || *rest == '#' || *rest == ';';
+	}
+	return end > line && *end == '=';
+}
+
+/*
  * What fgets() would do, for inih: but every call is one line, without the blanks that it begins
  * with.  A line that cannot be taken whole is refused and stands as an empty one.
  */
@@ -244,14 +265,19 @@ static char *next_line(char *line, int size_bytes, void *data)
 			nul = true;
 		else if (n == size_bytes - 1)
 			cut = true;
-		else if (n > 0 || (c != ' ' && c != '\t'))
+		else if (n > 0 || !isspace(c))
 			line[n++] = (char)c;
 	}
+	line[n] = 0;
 	if (nul)
 		refuse(l, "has a NUL byte: this is no text");
 	else if (cut)
 		refuse(l, "longer than %d bytes", size_bytes - 1);
-	line[nul || cut ? 0 : n] = 0;
+	else if (!is_plain(line))
+		refuse(l, "neither [Section] nor Setting=value");
+	else
+		return line;
+	line[0] = 0;
 	return line;
 }
 
@@ -269,7 +295,8 @@ static int open_file(const char *path, FILE **ret)
 		r = -errno;
 	else if (S_ISDIR(st.st_mode))
 		r = -EISDIR;
-	else if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
+	else if (!S_ISREG(st.st_mode) &&
+		 !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))) /* /dev/null */
 		r = -EINVAL;
 	else if (!(f = fdopen(fd, "re")))
 		r = -errno;

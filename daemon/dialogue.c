@@ -17,6 +17,8 @@
 #include "daemon/quota.h"
 #include "daemon/schedule.h"
 
+_Static_assert((int)VARLINK_REFUSAL_COUNT <= (int)STATISTICS_REFUSALS, "each has its count");
+
 /* What the peer's one timer waits for. */
 enum waiting {
 	WAITING_NOTHING,

@@ -25,9 +25,10 @@ struct lock {
 
 /* Why lock_take() has not, where it is no system call's fault. */
 enum {
-	LOCK_HELD = 1, /* a daemon serves there already */
-	LOCK_EXPOSED =
-		2 /* everyone may write in the directory: anyone could take the daemon's place */
+	/* a daemon serves there already */
+	LOCK_HELD = 1,
+	/* everyone may write in the directory: anyone could take the daemon's place */
+	LOCK_EXPOSED = 2
 };
 
 /*

@@ -24,8 +24,8 @@ struct loop_signal;
 enum {
 	LOOP_READ = 1 << 0,
 	LOOP_WRITE = 1 << 1,
-	LOOP_ERROR =
-		1 << 2 /* told only, with LOOP_READ: the kernel would not watch it (no memory) */
+	/* told only, with LOOP_READ: the kernel would not watch it (no memory) */
+	LOOP_ERROR = 1 << 2
 };
 
 /*
@@ -76,8 +76,8 @@ void loop_timer_stop(struct loop_timer *t);
 
 /*
  * Call back, from the loop, when signal signum came.  It is blocked in this thread, and in those
- * that it starts from now on, as long as the handle lives.  One handle per signal in a process. 0,
- * -ENOMEM, or what signalfd() said.
+ * that it starts from now on, as long as the handle lives.  One handle per signal in a process.
+ * 0, -ENOMEM, or what signalfd() said.
  */
 int loop_signal_new(struct loop *l, int signum, void (*call)(void *data, int signum), void *data,
 	struct loop_signal **ret);

@@ -57,6 +57,7 @@ struct daemon {
 	struct loop_timer *tick;
 	struct loop_signal *signals[SIGNALS];
 	char status[512];
+	bool refused; /* the configuration that was read last; status says so */
 	int64_t alive_ns; /* when the watchdog was answered last */
 	bool stopping;
 };
@@ -78,12 +79,17 @@ static int64_t monotonic_ns(const struct daemon *d)
 	return now;
 }
 
-/* What `systemctl status` shows.  Most events change nothing of it. */
+/*
+ * What `systemctl status` shows.  Most events change nothing of it, and a configuration that was
+ * refused stays there until one is taken.
+ */
 static bool renew_status(struct daemon *d)
 {
 	struct keeper_status status;
 	char text[sizeof(d->status)];
 
+	if (d->refused)
+		return false;
 	keeper_status(d->keeper, &status);
 	report_status(&status, text, sizeof(text));
 	if (strcmp(text, d->status) == 0)
@@ -120,13 +126,18 @@ static int load_config(struct daemon *d, struct server_refused_configuration *re
 static int reload(void *data, struct server_refused_configuration *refused)
 {
 	struct daemon *d = data;
+	uint32_t peers_max = d->config.server.peers_max;
+
 	service_notify_reloading(monotonic_ns(d));
 	int r = load_config(d, refused);
-	if (r < 0) {
+	d->refused = r < 0;
+	if (d->refused) {
 		report_refused(refused, d->status, sizeof(d->status));
 		service_notify_ready(d->status);
 		return r;
 	}
+	if (d->config.server.peers_max != peers_max)
+		log_warning("MaxPeers= and ReservedPeers= are in force only after a restart");
 	keeper_configure(d->keeper, &d->config.keeper);
 	server_configure(d->server, &d->config.server);
 	log_write(LEVEL_INFO, LOG_ID_RELOADED, NULL, "The configuration was read again");

@@ -221,12 +221,18 @@ int server_new(struct server **ret, const struct server_options *options, struct
 
 void server_configure(struct server *s, const struct server_options *options)
 {
-	struct quota_limits limits = limits_of(options);
-	uint32_t peers_max = s->options.peers_max;
+	struct server_options fitting = *options;
+
+	/* the memory is that of before, and a share that is reserved of another whole does not fit
+	 * it */
+	if (fitting.peers_max != s->options.peers_max) {
+		fitting.peers_max = s->options.peers_max;
+		fitting.peers_reserved = s->options.peers_reserved;
+	}
+	struct quota_limits limits = limits_of(&fitting);
 
 	quota_configure(&s->quota, &limits);
-	s->options = *options;
-	s->options.peers_max = peers_max;
+	s->options = fitting;
 	s->stamps.stall_timeout_ns = options->stall_timeout_ns;
 	s->dialogues.stall_timeout_ns = options->stall_timeout_ns;
 	s->dialogues.frame_timeout_ns = options->frame_timeout_ns;

@@ -21,6 +21,8 @@
 #include "daemon/quota.h"
 #include "daemon/schedule.h"
 
+_Static_assert((int)STAMP_REFUSAL_COUNT <= (int)STATISTICS_REFUSALS, "each has its count");
+
 /* What a receive queue may hold: it is bounded by the sender's SO_SNDBUF. */
 #define DRAIN_PACKETS_MAX 1024
 
@@ -99,11 +101,7 @@ static int serve_attach(
 
 static int serve_stamp(struct stamp_peer *sp, const struct stamp_request *q, struct stamp_record *a)
 {
-	struct stamps *s = stamps_of(sp);
-	int r = read_clock(s, q->clock_id, a);
-
-	s->set.statistics.stamps += r == 0;
-	return r;
+	return read_clock(stamps_of(sp), q->clock_id, a);
 }
 
 static void subscription_end(struct stamp_peer *sp)
@@ -258,6 +256,7 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 {
 	struct stamps *s = stamps_of(sp);
 	bool attached = false;
+	uint64_t stamps = 0;
 	int r;
 
 	for (size_t i = 0; i < count; i++) {
@@ -267,6 +266,7 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 		record->error = sp->parting ? -EPROTONOSUPPORT
 					    : serve[requests[i].op](sp, &requests[i], record);
 		attached |= record->op == STAMP_OP_ATTACH && record->error == 0;
+		stamps += record->op == STAMP_OP_STAMP && record->error == 0;
 	}
 	r = records_send(sp, count, attached ? keeper_page_fd(s->keeper) : -1);
 	if (attached && r < 0 && r != -EAGAIN && !peer_lost(r)) {
@@ -275,6 +275,8 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 		r = records_send(sp, count, -1);
 	}
 	s->set.statistics.attached += r == 0 && attached;
+	/* a packet that stalls is served again: counted is what got out */
+	s->set.statistics.stamps += r == 0 ? stamps : 0;
 	return r;
 }
 

@@ -17,8 +17,7 @@
 
 struct os_warp;
 
-/* Test for duration_ns.  0, or -errno when not even two threads could be had; one CPU alone is
- * 0. */
+/* Test for duration_ns.  0 with how many CPUs took part, or -errno when no thread could be had. */
 int warp_measure(uint64_t duration_ns, struct os_warp *ret);
 
 #endif

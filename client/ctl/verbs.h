@@ -12,8 +12,8 @@
 #include "client/ctl/ctl.h"
 
 struct verb_option {
-	const char *name; /* long form, without dashes; its letter where it has none; NULL ends a
-			     list */
+	/* long form, without dashes; its letter where it has none; NULL ends a list */
+	const char *name;
 	char letter; /* short form, or 0 */
 	const char *argument; /* what its value is called in help; NULL: it takes none */
 	const char *help;

@@ -69,7 +69,7 @@ static void test_options_are_taken(void **state)
 static void test_wrong_ones_leave_with_2_and_change_nothing(void **state)
 {
 	static const char *const wrong[] = { "--colour", "-x", "stray", "--log-level=loud",
-		"--runtime-dir", "--check-config=yes" };
+		"--runtime-dir", "--check-config=yes", "--runtime-dir=", "--config=" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

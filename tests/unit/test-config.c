@@ -254,6 +254,27 @@ static void test_what_is_no_file_is_refused_at_once(void **state)
 	assert_int_equal(mkfifo(scratch_path("fifo"), 0600), 0);
 	assert_int_equal(config_load(&config, NULL, scratch_path("fifo"), &refused), -EINVAL);
 	assert_string_equal(refused.message, "Not a regular file");
+	/* it would never end */
+	assert_int_equal(config_load(&config, NULL, "/dev/zero", &refused), -EINVAL);
+	assert_int_equal(config_load(&config, NULL, "/dev/null", &refused), 0);
+}
+
+/* What inih takes beside what is documented, or leaves out without a word. */
+static void test_what_is_neither_a_section_nor_a_setting_is_refused(void **state)
+{
+	static const char *const wrong[] = { "[Time] Period=bad", "[Time", "Period: 50ms", "=5",
+		"Period" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "[Time]\n%s\n", wrong[i]);
+		assert_int_equal(load_text(text), -EINVAL);
+		assert_int_equal(refused.line, 2);
+	}
+	assert_int_equal(load_text("[Time] ; of clocks\nPeriod=50ms\n\v\n\f# none\n"), 0);
+	assert_int_equal(config.keeper.period_ns, 50000000);
 }
 
 static void test_failure_leaves_the_former_configuration(void **state)
@@ -322,6 +343,7 @@ int main(void)
 		TEST(test_indented_settings_are_settings),
 		TEST(test_missing_file_that_was_asked_for_is_an_error),
 		TEST(test_what_is_no_file_is_refused_at_once),
+		TEST(test_what_is_neither_a_section_nor_a_setting_is_refused),
 		TEST(test_failure_leaves_the_former_configuration),
 		TEST(test_drop_ins_win_over_the_main_file),
 		TEST(test_no_file_at_all_gives_defaults),
