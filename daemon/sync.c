@@ -9,6 +9,12 @@
 /* kernel/time/ntp.c, second_overflow(): time_maxerror += MAXFREQ / NSEC_PER_USEC */
 #define KERNEL_GROWTH_US 500
 
+/*
+ * How long ago a claim may have been made that is found at the first look: before the end of the
+ * second then begun (which a step may stretch) the kernel adds nothing to it.
+ */
+#define UNSEEN_NS (2 * (int64_t)NSEC_PER_SEC)
+
 /* The kernel leaps at the first tick of a second. */
 #define LEAP_LATE_NS (50 * INT64_C(1000000))
 
@@ -62,7 +68,7 @@ static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t boo
 	s->claim_is_zero = t->maxerror_us % KERNEL_GROWTH_US == 0;
 	s->has_claim = !s->claim_is_zero;
 	s->claim_ns = (uint64_t)t->maxerror_us * NSEC_PER_USEC;
-	s->claimed_at_ns = s->has_look ? s->last_look_ns : boottime_ns;
+	s->claimed_at_ns = s->has_look ? s->last_look_ns : boottime_ns - UNSEEN_NS;
 }
 
 void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t boottime_ns)

@@ -131,7 +131,10 @@ def test_stamps_come_over_the_socket(daemon, _reader, stamper, *_):
         assert done.returncode == 0
 
 
-def test_stamps_come_to_a_process_that_may_not_read_the_counter(daemon, _reader, stamper, *_):
+def test_stamps_come_to_a_process_that_may_not_read_the_counter(daemon, _reader, stamper, _ring, _build, _source,
+                                                                sanitizers, _cc):
+    if sanitizers != "none":
+        raise tap.Skip("the sanitizers' own runtime reads the counter")
     with Daemon(daemon) as d:
         done = subprocess.run([stamper, d.runtime_dir, "forbid"], stdout=subprocess.PIPE, text=True,
                               check=False, timeout=PATIENCE_S)

@@ -82,8 +82,9 @@ static void test_claim_at_start_is_taken_with_what_has_grown_on_it(void **state)
 	(void)state;
 	look(0, 23171);
 	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
-	assert_true(error_ns() >= 23171000);
-	assert_true(error_ns() < 23171000 + 2000);
+	/* and with up to two seconds of drift, since it may have been made so long ago */
+	assert_true(error_ns() >= 23171000 + 2 * 50000);
+	assert_true(error_ns() < 23171000 + 2 * 50000 + 2000);
 }
 
 static void test_zero_at_start_is_no_claim_however_long_ago(void **state)
