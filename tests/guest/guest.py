@@ -25,6 +25,7 @@ PACKAGES = 'qemu-system-x86 qemu-utils busybox-static cpio'
 MACHINES = {
     'short': ('tsc=reliable', [], 'rest steps insert suspend clocksource', 150),
     'hpet': ('clocksource=hpet tsc=reliable', [], 'ratio rest', 60),
+    'hpet-goal': ('clocksource=hpet tsc=reliable', [], 'goal rest', 60),
     'all': ('tsc=reliable', [], 'rest steps insert delete frequency clocksource suspend pause rewind steps', 300),
     'unstable': ('tsc=unstable', [], 'off', 60),
     'notsc': ('notsc', [], 'off', 60),
