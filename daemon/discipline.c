@@ -258,34 +258,34 @@ static struct aim aim_at(const struct discipline *d, const struct model *m, cons
 	return aim;
 }
 
-/* The line's value at an earlier tick, rounded up to whole ns; *ret_loss: what that added. */
-static int64_t base_of(const struct aim *aim, uint64_t base_ticks, double *ret_loss)
+/* The line's value at an earlier tick, rounded up to whole ns. */
+static uint64_t base_of(const struct aim *aim, uint64_t base_ticks)
 {
 	uint64_t back = (aim->ticks - base_ticks) * aim->mult;
-	int64_t ns = aim->value.ns - (int64_t)(back >> 32);
-	/* value.fraction - back's fraction, above that ns */
-	int64_t fraction = (int64_t)aim->value.fraction - (int64_t)(uint32_t)back;
-	int64_t up = fraction > 0 ? 1 : 0;
+	uint64_t up = aim->value.fraction > (uint32_t)back ? 1 : 0;
 
-	*ret_loss = (double)up - (double)fraction / MULT_ONE;
-	return ns + up;
+	return (uint64_t)aim->value.ns - (back >> 32) + up;
+}
+
+/* What rounding up adds to it: ns, 32 fraction bits. */
+static uint32_t loss_of(const struct aim *aim, uint64_t base_ticks)
+{
+	return (uint32_t)((aim->ticks - base_ticks) * aim->mult) - aim->value.fraction;
 }
 
 /* The tick at which both clocks are nearest to a whole ns. */
 static uint64_t choose_base(const struct aim *monotonic, const struct aim *raw, uint64_t latest)
 {
 	uint64_t best_ticks = latest;
-	double best_loss = 3;
+	uint64_t best_loss = UINT64_MAX;
 
-	for (uint64_t i = 0; i < BASE_CHOICES; i++) {
-		double monotonic_loss, raw_loss;
-
-		base_of(monotonic, latest - i, &monotonic_loss);
-		base_of(raw, latest - i, &raw_loss);
+	for (uint64_t ticks = latest; ticks != latest - BASE_CHOICES; ticks--) {
 		/* four clocks go by the one, one by the other */
-		if (4 * monotonic_loss + raw_loss < best_loss) {
-			best_loss = 4 * monotonic_loss + raw_loss;
-			best_ticks = latest - i;
+		uint64_t loss = UINT64_C(4) * loss_of(monotonic, ticks) + loss_of(raw, ticks);
+
+		if (loss < best_loss) {
+			best_loss = loss;
+			best_ticks = ticks;
 		}
 	}
 	return best_ticks;
@@ -343,16 +343,15 @@ void discipline_line(
 	struct tracking raw_t = tracking_of(d, &d->raw, &raw, &monotonic, o);
 	uint64_t lag_ticks = (uint64_t)ceil(BASE_LAG_NS / d->rate.ns_per_tick);
 	uint64_t base = choose_base(&monotonic, &raw, o->now_ticks - lag_ticks);
-	double loss;
 
 	ret->meta = window_within(
 		fmax(t.bend, raw_t.bend) > BENT ? o->bent_window_log2 : o->window_log2,
 		monotonic.mult, raw.mult);
 	ret->word[VDSOTIME_WORD_COUNTER] = base;
 	ret->word[VDSOTIME_WORD_MULT] = monotonic.mult;
-	ret->word[VDSOTIME_WORD_MONOTONIC] = (uint64_t)base_of(&monotonic, base, &loss);
+	ret->word[VDSOTIME_WORD_MONOTONIC] = base_of(&monotonic, base);
 	ret->word[VDSOTIME_WORD_RAW_MULT] = raw.mult;
-	ret->word[VDSOTIME_WORD_RAW] = (uint64_t)base_of(&raw, base, &loss);
+	ret->word[VDSOTIME_WORD_RAW] = base_of(&raw, base);
 	ret->extra[VDSOTIME_EXTRA_TRACKING] = (uint64_t)ceil(fmax(t.bound_ns, raw_t.bound_ns));
 	ret->extra[VDSOTIME_EXTRA_TRACKING_GROWTH] = growth_of(fmax(t.growth, raw_t.growth));
 }

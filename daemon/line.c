@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/line.h"
 
+#include <math.h>
+
 bool line_is_on(const struct vdsotime_line *line)
 {
 	return line->extra[VDSOTIME_EXTRA_GENERATION] != 0 && !(line->meta & VDSOTIME_META_OFF);
@@ -23,11 +25,8 @@ uint64_t line_window_ns(const struct vdsotime_line *line)
 uint32_t line_window_log2_within(uint64_t ns, double ns_per_tick)
 {
 	double ticks = (double)(ns < LINE_WINDOW_MAX_NS ? ns : LINE_WINDOW_MAX_NS) / ns_per_tick;
-	uint32_t log2 = 0;
 
-	while (log2 < 62 && (double)(UINT64_C(2) << log2) <= ticks)
-		log2++;
-	return log2;
+	return (uint32_t)fmin(ilogb(fmax(ticks, 1)), 62);
 }
 
 uint32_t line_window_log2(uint64_t ns, double ns_per_tick)
