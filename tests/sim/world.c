@@ -15,6 +15,7 @@
 #define NEVER UINT64_MAX
 #define TRACK_ONE 0x1p48
 #define COARSE_TICK_NS 4000000
+#define TICKS_SHIFT 20
 
 __extension__ typedef unsigned __int128 uint128;
 
@@ -347,7 +348,7 @@ static void happen(struct world *w)
 	find_next(w);
 }
 
-void world_pass_to(struct world *w, uint64_t x)
+void world_run_to(struct world *w, uint64_t x)
 {
 	while (w->next_any <= x) {
 		uint64_t before = w->jumped_x;
@@ -361,20 +362,21 @@ void world_pass_to(struct world *w, uint64_t x)
 		w->x = x;
 }
 
-void world_pass(struct world *w, uint64_t ticks)
-{
-	world_pass_to(w, w->x + ticks);
-}
-
 int64_t world_utc(const struct world *w)
 {
 	return track_ns(&w->utc, w->x);
 }
 
+/* Since the counter's last step. */
+static uint64_t into_quantum(const struct world *w)
+{
+	return w->quantum_ticks > 1 ? (w->x + w->counter_offset) % w->quantum_ticks : 0;
+}
+
 /* Where the kernel's clocksource is the counter, its clocks move in the counter's steps. */
 static uint64_t kernel_x(const struct world *w)
 {
-	return w->on_counter ? w->x - (w->x + w->counter_offset) % w->quantum_ticks : w->x;
+	return w->on_counter ? w->x - into_quantum(w) : w->x;
 }
 
 int64_t world_clock(const struct world *w, int32_t clock_id)
@@ -401,27 +403,24 @@ int64_t world_clock(const struct world *w, int32_t clock_id)
 	}
 }
 
-/* What an instruction or two cost; now and then an interrupt, a preemption. */
-static void pass_some(struct world *w, double ns)
+/* What an instruction or two cost, more or less; now and then an interrupt, a preemption. */
+static void pass_some(struct world *w, uint64_t ns)
 {
 	uint64_t chance = random_next(&w->random);
+	uint64_t ticks = ns * (192 + (chance & 0x7f)) * w->ticks_per_ns >> (8 + TICKS_SHIFT);
 
-	ns *= 0.75 + (double)(chance & 0xff) * (0.5 / 256);
 	if ((chance >> 8 & 0x3ff) == 0)
-		ns += random_log(&w->random, 1e3, 50e3);
+		ticks += world_ticks(w, random_log(&w->random, 1e3, 50e3));
 	else if ((chance >> 18 & 0x3fff) == 0)
-		ns += random_log(&w->random, 50e3, 20e6);
-	world_pass(w, world_ticks(w, ns) + 1);
+		ticks += world_ticks(w, random_log(&w->random, 50e3, 20e6));
+	world_pass(w, ticks + 1);
 }
 
 uint64_t world_counter(struct world *w)
 {
-	uint64_t counter;
-
 	pass_some(w, 12);
 	w->counter_x = w->x;
-	counter = w->x + w->counter_offset;
-	return counter - counter % w->quantum_ticks;
+	return w->x + w->counter_offset - into_quantum(w);
 }
 
 int world_read(struct world *w, int32_t clock_id, int64_t *ret)
@@ -446,7 +445,7 @@ static int os_counter_info(void *ctx, struct os_counter *ret)
 
 static int os_counter_warp(void *ctx, uint64_t duration_ns, struct os_warp *ret)
 {
-	pass_some(ctx, (double)duration_ns);
+	pass_some(ctx, duration_ns);
 	*ret = (struct os_warp){ 0 };
 	return 0;
 }
@@ -494,7 +493,7 @@ static int os_clocksource_read(
 {
 	const struct world *w = ctx;
 
-	pass_some(ctx, 20e3);
+	pass_some(ctx, 20000);
 	strncpy(current, w->on_counter ? "tsc" : "hpet", current_bytes - 1);
 	if (available)
 		strncpy(available, w->listed ? "tsc hpet acpi_pm" : "hpet acpi_pm",
@@ -526,7 +525,7 @@ static int os_cpu_online_count(void *ctx, uint32_t *ret)
 
 static void os_sleep_ns(void *ctx, uint64_t ns)
 {
-	pass_some(ctx, (double)ns * 1.1);
+	pass_some(ctx, ns + ns / 8);
 }
 
 void world_os(struct world *w, struct os *ret)
@@ -601,6 +600,7 @@ void world_init(struct world *w, uint64_t seed, uint64_t (*page_epoch)(void))
 	w->monotonic.x0 = w->raw.x0 = w->utc.x0 = w->x;
 	w->khz = (uint64_t)random_log(r, 800e3, 5e6);
 	w->hz = (double)w->khz * 1000 * (1 + random_between(r, -30e-6, 30e-6));
+	w->ticks_per_ns = (uint64_t)(w->hz * 1e-9 * (1 << TICKS_SHIFT));
 	w->quantum_ticks = random_next(r) & 1 ? 1 : 1 + random_below(r, w->khz / 100000);
 	w->on_counter = !random_once_in(r, 4);
 	w->listed = w->on_counter || !random_once_in(r, 8);

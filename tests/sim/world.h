@@ -59,6 +59,7 @@ struct world {
 	uint64_t x;
 	uint64_t start_x;
 	double hz; /* ticks a second, by true time */
+	uint64_t ticks_per_ns; /* the same in fixed point, for short times */
 	uint64_t khz; /* as the kernel registered them */
 	uint64_t quantum_ticks; /* the counter moves in such steps */
 	uint64_t counter_offset; /* counter = x + this */
@@ -91,9 +92,21 @@ struct world {
 /* Everything of it from the seed. */
 void world_init(struct world *w, uint64_t seed, uint64_t (*page_epoch)(void));
 
-/* x moves on, and what is due happens. */
-void world_pass(struct world *w, uint64_t ticks);
-void world_pass_to(struct world *w, uint64_t x);
+/* x moves on, and what is due happens: most often nothing. */
+void world_run_to(struct world *w, uint64_t x);
+
+static inline void world_pass_to(struct world *w, uint64_t x)
+{
+	if (w->next_any <= x)
+		world_run_to(w, x);
+	else if (w->x < x)
+		w->x = x;
+}
+
+static inline void world_pass(struct world *w, uint64_t ticks)
+{
+	world_pass_to(w, w->x + ticks);
+}
 
 static inline uint64_t world_ticks(const struct world *w, double ns)
 {
