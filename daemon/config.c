@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All settings stand in one table: section, name, kind, limits, place.  What is expected of a value
- * is told from the same limits that it is held against.
+ * Files into one configuration; what can be set is setting.c's.
  *
  * inih parses, but through a reader of lines that is ours, because its own has traps: it gives no
  * line numbers as Debian builds it, silently splits lines of more than INI_MAX_LINE bytes in two,
@@ -15,7 +14,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +24,7 @@
 #include <ini.h>
 
 #include "daemon/log.h"
-#include "daemon/quantity.h"
+#include "daemon/setting.h"
 
 const char *const config_dirs[] = {
 	"/etc/vdsotimed",
@@ -36,48 +34,7 @@ const char *const config_dirs[] = {
 	NULL,
 };
 
-static const char *const counter_choices[] = { "auto", "trust", "off", NULL };
-static const char *const level_choices[] = { "error", "warning", "notice", "info", "debug", NULL };
-
-/*
- * A setting.  With units the field is a uint64_t, else a uint32_t; with choices its value is min
- * for the first of them, min + 1 for the second, and so on.
- */
-struct key {
-	const char *section;
-	const char *name;
-	size_t offset;
-	const struct quantity_unit *units;
-	const char *const *choices;
-	uint64_t min, max;
-};
-
-#define AT(field) .offset = offsetof(struct config, field)
 #define MS UINT64_C(1000000)
-
-static const struct key keys[] = {
-	{ "Time", "Counter", AT(keeper.counter), .choices = counter_choices,
-		.min = KEEPER_COUNTER_AUTO },
-	{ "Time", "Period", AT(keeper.period_ns), quantity_durations, .min = 10 * MS,
-		.max = 1000 * MS },
-	{ "Time", "FastPeriod", AT(keeper.fast_period_ns), quantity_durations, .min = 1 * MS,
-		.max = 1000 * MS },
-	{ "Time", "MaxDrift", AT(keeper.max_drift_ppb), quantity_rates, .min = 1, .max = 500000 },
-	{ "Time", "MaxSlew", AT(keeper.max_slew_ppb), quantity_rates, .min = 1000,
-		.max = 100000000 },
-	{ "Socket", "MaxPeers", AT(server.peers_max), .min = 8, .max = 65536 },
-	{ "Socket", "MaxPeersPerUser", AT(server.peers_per_user_max), .min = 1, .max = 65536 },
-	{ "Socket", "ReservedPeers", AT(server.peers_reserved), .min = 0, .max = 65535 },
-	{ "Socket", "MaxSubscriptionsPerUser", AT(server.subscriptions_max), .min = 1,
-		.max = 65536 },
-	{ "Socket", "FrameTimeout", AT(server.frame_timeout_ns), quantity_durations,
-		.min = 100 * MS, .max = 60000 * MS },
-	{ "Socket", "StallTimeout", AT(server.stall_timeout_ns), quantity_durations,
-		.min = 100 * MS, .max = 60000 * MS },
-	{ "Log", "Level", AT(log_level), .choices = level_choices, .min = LEVEL_ERROR },
-};
-
-#define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 /* A configuration in the making. */
 struct loader {
@@ -126,97 +83,37 @@ void config_default(struct config *ret)
 	};
 }
 
-static uint64_t load_field(const struct config *c, const struct key *k)
+/* text for that setting, by the line that is being read. */
+static void take(struct loader *l, const struct setting *s, const char *text)
 {
-	const char *field = (const char *)c + k->offset;
-	uint64_t wide;
-	uint32_t narrow;
-
-	if (k->units) {
-		memcpy(&wide, field, sizeof(wide));
-		return wide;
-	}
-	memcpy(&narrow, field, sizeof(narrow));
-	return narrow;
-}
-
-static void store_field(struct config *c, const struct key *k, uint64_t value)
-{
-	char *field = (char *)c + k->offset;
-	uint32_t narrow = (uint32_t)value;
-
-	if (k->units)
-		memcpy(field, &value, sizeof(value));
-	else
-		memcpy(field, &narrow, sizeof(narrow));
-}
-
-static void refuse_value(struct loader *l, const struct key *k, const char *value)
-{
-	char expected[160] = "one of", min[32], max[32];
-
-	if (k->choices) {
-		for (const char *const *choice = k->choices; *choice; choice++) {
-			size_t used = strlen(expected);
-			snprintf(expected + used, sizeof(expected) - used, "%s %s",
-				choice == k->choices ? "" : ",", *choice);
-		}
-	} else {
-		quantity_format(min, sizeof(min), k->units, k->min);
-		quantity_format(max, sizeof(max), k->units, k->max);
-		snprintf(expected, sizeof(expected), "%s from %s to %s",
-			!k->units                        ? "a number"
-			: k->units == quantity_durations ? "a duration with its unit"
-							 : "a rate with its unit",
-			min, max);
-	}
-	refuse(l, "%s=%s: expected %s", k->name, value, expected);
-}
-
-static int parse_value(const struct key *k, const char *text, uint64_t *ret)
-{
-	if (k->choices) {
-		for (size_t i = 0; k->choices[i]; i++)
-			if (strcmp(text, k->choices[i]) == 0) {
-				*ret = k->min + i;
-				return 0;
-			}
-		return -EINVAL;
-	}
+	struct config defaults;
+	char expected[160];
 	uint64_t value;
-	int r = quantity_parse(text, k->units, &value);
-	if (r < 0)
-		return r;
-	if (value < k->min || value > k->max)
-		return -ERANGE;
-	*ret = value;
-	return 0;
+
+	config_default(&defaults);
+	value = setting_get(s, &defaults);
+	if (*text && setting_parse(s, text, &value) < 0) {
+		setting_expected(s, expected);
+		refuse(l, "%s=%s: expected %s", s->name, text, expected);
+		return;
+	}
+	setting_set(s, &l->config, value);
+	l->config.origins[s - settings] = (struct config_origin){
+		.file = *text ? l->path : NULL,
+		.line = *text ? l->line : 0,
+	};
 }
 
 /* Called by inih for each assignment.  What it returns is not looked at: refuse() has noted it. */
 static int assign(void *data, const char *section, const char *name, const char *text)
 {
 	struct loader *l = data;
-	bool section_known = false;
+	bool section_known;
+	const struct setting *s = setting_find(section, name, &section_known);
 
-	for (size_t i = 0; i < KEYS; i++) {
-		const struct key *k = &keys[i];
-		if (strcmp(k->section, section) != 0)
-			continue;
-		section_known = true;
-		if (strcmp(k->name, name) != 0)
-			continue;
-
-		struct config defaults;
-		config_default(&defaults);
-		uint64_t value = load_field(&defaults, k);
-		if (*text && parse_value(k, text, &value) < 0)
-			refuse_value(l, k, text);
-		else
-			store_field(&l->config, k, value);
-		return 1;
-	}
-	if (section_known)
+	if (s)
+		take(l, s, text);
+	else if (section_known)
 		log_warning("%s:%" PRIu32 ": unknown setting %s in section [%s], ignored", l->path,
 			l->line, name, section);
 	else if (*section)
@@ -384,6 +281,26 @@ int config_load(struct config *ret, const char *const *dirs, const char *file,
 	config_deinit(ret);
 	*ret = l.config;
 	return 0;
+}
+
+bool config_setting(const struct config *c, const struct config *in_force, size_t number,
+	struct server_setting *ret)
+{
+	const struct setting *s = &settings[number];
+	uint64_t value = s->name ? setting_get(s, in_force) : 0;
+
+	if (!s->name)
+		return false;
+	*ret = (struct server_setting){
+		.section = s->section,
+		.name = s->name,
+		.file = c->origins[number].file,
+		.line = c->origins[number].line,
+	};
+	setting_format(s, value, ret->value, sizeof(ret->value));
+	if (setting_get(s, c) != value)
+		setting_format(s, setting_get(s, c), ret->configured, sizeof(ret->configured));
+	return true;
 }
 
 void config_deinit(struct config *c)

@@ -11,17 +11,27 @@
 #ifndef VDSOTIMED_CONFIG_H
 #define VDSOTIMED_CONFIG_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/config-files.h"
 #include "daemon/keeper.h"
 #include "daemon/server.h"
+#include "daemon/setting.h"
+
+/* Where a setting was made; file NULL: nowhere, it is the default. */
+struct config_origin {
+	const char *file; /* one of files.paths */
+	uint32_t line; /* from 1 */
+};
 
 struct config {
 	struct keeper_options keeper;
 	struct server_options server;
 	uint32_t log_level; /* enum log_level */
 	struct config_files files; /* that were read, in order */
+	struct config_origin origins[SETTINGS_MAX]; /* as in the table of settings */
 };
 
 #define CONFIG_NULL \
@@ -43,6 +53,13 @@ void config_default(struct config *ret);
  */
 int config_load(struct config *ret, const char *const *dirs, const char *file,
 	struct server_refused_configuration *ret_refused);
+
+/*
+ * Setting number, from 0, as in_force has it and as c says it: they differ where something takes a
+ * restart, or is overridden.  False: there are no more.  number: not above that of the first such.
+ */
+bool config_setting(const struct config *c, const struct config *in_force, size_t number,
+	struct server_setting *ret);
 
 /* May be called twice, and on CONFIG_NULL. */
 void config_deinit(struct config *c);

@@ -25,6 +25,15 @@
 const struct describe_clock describe_clocks[DESCRIBE_CLOCK_COUNT] = { DESCRIBE_CLOCKS(
 	DESCRIBE_CLOCK) };
 
+void describe_files(struct object *o, const char *key, const struct server_facts *f)
+{
+	struct json_object *array = object_add_array(o, key);
+
+	for (const char *const *file = f->configuration_files; file != NULL && *file != NULL;
+		file++)
+		object_append(o, array, object_text(*file));
+}
+
 struct json_object *describe_daemon(const struct server_facts *f, int64_t uptime_ns)
 {
 	struct object o = object_begin();
@@ -34,11 +43,21 @@ struct json_object *describe_daemon(const struct server_facts *f, int64_t uptime
 	object_add_text(&o, "runtimeDirectory", f->runtime_dir);
 	object_add_int(&o, "uptimeNSec", uptime_ns);
 
-	struct json_object *files = object_add_array(&o, "configurationFiles");
+	describe_files(&o, "configurationFiles", f);
+	return object_end(&o);
+}
 
-	for (const char *const *file = f->configuration_files; file != NULL && *file != NULL;
-		file++)
-		object_append(&o, files, object_text(*file));
+struct json_object *describe_setting(const struct server_setting *s)
+{
+	struct object o = object_begin();
+
+	object_add_text(&o, "section", s->section);
+	object_add_text(&o, "name", s->name);
+	object_add_text(&o, "value", s->value);
+	object_add_text(&o, "file", s->file);
+	if (s->file != NULL)
+		object_add_int(&o, "line", s->line);
+	object_add_text(&o, "configured", s->configured);
 	return object_end(&o);
 }
 

@@ -15,7 +15,9 @@
 struct event;
 struct json_object;
 struct keeper_status;
+struct object;
 struct server_facts;
+struct server_setting;
 struct statistics;
 struct vdsotime_vdso;
 
@@ -69,6 +71,10 @@ struct json_object *describe_event(const struct event *e, uint64_t number);
  */
 struct json_object *describe_statistics(const struct statistics *s, const char *socket, bool stamps,
 	const char *(*refusal_name)(unsigned int refusal), unsigned int refusals);
+
+/* Into o, as a member: the configuration's files. */
+void describe_files(struct object *o, const char *key, const struct server_facts *f);
+struct json_object *describe_setting(const struct server_setting *s);
 
 /* The whole reply of GetVdso. */
 struct json_object *describe_vdso_image(const struct vdsotime_vdso *v);

@@ -126,7 +126,6 @@ static int load_config(struct daemon *d, struct server_refused_configuration *re
 static int reload(void *data, struct server_refused_configuration *refused)
 {
 	struct daemon *d = data;
-	uint32_t peers_max = d->config.server.peers_max;
 
 	service_notify_reloading(monotonic_ns(d));
 	int r = load_config(d, refused);
@@ -136,13 +135,25 @@ static int reload(void *data, struct server_refused_configuration *refused)
 		service_notify_ready(d->status);
 		return r;
 	}
-	if (d->config.server.peers_max != peers_max)
+	if (d->config.server.peers_max != server_limits(d->server)->peers_max)
 		log_warning("MaxPeers= and ReservedPeers= are in force only after a restart");
 	keeper_configure(d->keeper, &d->config.keeper);
 	server_configure(d->server, &d->config.server);
 	log_write(LEVEL_INFO, LOG_ID_RELOADED, NULL, "The configuration was read again");
 	notify_ready(d);
 	return 0;
+}
+
+/* For GetConfiguration. */
+static bool setting(void *data, size_t number, struct server_setting *ret)
+{
+	const struct daemon *d = data;
+	struct config in_force = d->config;
+
+	in_force.server = *server_limits(d->server);
+	if (d->args.has_log_level)
+		in_force.log_level = d->args.log_level;
+	return config_setting(&d->config, &in_force, number, ret);
 }
 
 static void schedule_tick(struct daemon *d, uint64_t after_ns)
@@ -252,6 +263,7 @@ static int start_server(struct daemon *d)
 		.runtime_dir = d->runtime.dir,
 		.configuration_files = (const char *const *)d->config.files.paths,
 		.reload = reload,
+		.setting = setting,
 		.data = d,
 	};
 	int r = server_new(&d->server, &d->config.server, d->loop, d->keeper, &d->facts);

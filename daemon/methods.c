@@ -220,6 +220,23 @@ static int get_vdso(void *data, const struct json_value *parameters, struct varl
 	return answer->parameters == NULL ? -ENOMEM : 0;
 }
 
+static int get_configuration(
+	void *data, const struct json_value *parameters, struct varlink_answer *answer)
+{
+	const struct server_facts *facts = ((const struct methods *)data)->facts;
+	struct server_setting setting;
+	struct object o = object_begin();
+
+	(void)parameters;
+	describe_files(&o, "files", facts);
+
+	struct json_object *array = object_add_array(&o, "settings");
+
+	for (size_t n = 0; facts->setting != NULL && facts->setting(facts->data, n, &setting); n++)
+		object_append(&o, array, describe_setting(&setting));
+	return varlink_answer_end(answer, &o);
+}
+
 static int reload(void *data, const struct json_value *parameters, struct varlink_answer *answer)
 {
 	const struct methods *m = data;
@@ -334,6 +351,7 @@ static const struct varlink_method methods[] = {
 	{ .name = "GetEvents", .call = get_events },
 	{ .name = "GetStatistics", .call = get_statistics },
 	{ .name = "GetVdso", .call = get_vdso },
+	{ .name = "GetConfiguration", .call = get_configuration },
 	{ .name = "Reload", .call = reload, .privileged = true },
 	{ 0 },
 };

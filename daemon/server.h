@@ -15,6 +15,7 @@
 #define VDSOTIMED_SERVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct keeper;
@@ -55,6 +56,16 @@ struct server_refused_configuration {
 	char message[256]; /* a sentence */
 };
 
+/* A setting in force. */
+struct server_setting {
+	const char *section;
+	const char *name;
+	const char *file; /* where it was set; NULL: nowhere, it is the default */
+	uint32_t line; /* there, from 1 */
+	char value[32]; /* as it would be written */
+	char configured[32]; /* what is written, where that is not in force; "": the same */
+};
+
 /*
  * What status tells of the daemon, and what a peer may ask of it.  Borrowed; outlives the server.
  */
@@ -68,6 +79,9 @@ struct server_facts {
 	 * Reload answers MethodNotImplemented.
 	 */
 	int (*reload)(void *data, struct server_refused_configuration *ret);
+
+	/* Setting number, from 0, until it returns false.  NULL: none are known. */
+	bool (*setting)(void *data, size_t number, struct server_setting *ret);
 	void *data;
 };
 

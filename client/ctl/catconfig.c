@@ -4,9 +4,11 @@
  * were read, the later one's settings over the earlier's.
  *
  * The daemon tells which files these are, and this process reads them, with its own user's rights:
- * so what is shown is what stands there now, which the daemon may not have read yet.
+ * so what is shown is what stands there now, which the daemon may not have read yet.  With
+ * --effective it is the daemon that tells every setting in force, in lines that could be a file.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,16 +100,58 @@ static int show_files(const struct ctl *ctl, const struct value *paths)
 	return status;
 }
 
+/* "Name=value ; where it was set" */
+static void print_setting(const struct ctl *ctl, const struct value *setting)
+{
+	const char *name = value_get_string(setting, "name");
+	const char *value = value_get_string(setting, "value");
+	const char *file = value_get_string(setting, "file");
+	const char *configured = value_get_string(setting, "configured");
+	char text[128];
+	int64_t line = 0;
+
+	snprintf(text, sizeof(text), "%s=%s", name ? name : "?", value ? value : "");
+	fprintf(ctl->out, "%-31s ; %s", text, file ? file : "default");
+	if (value_get_int(setting, "line", &line))
+		fprintf(ctl->out, ":%" PRId64, line);
+	if (configured)
+		fprintf(ctl->out, ", not in force: %s", configured);
+	fputc('\n', ctl->out);
+}
+
+static void show_settings(const struct ctl *ctl, struct value *reply)
+{
+	const struct value *settings = value_get(reply, "settings");
+	const char *before = "";
+
+	if (ctl->json != CTL_JSON_OFF) {
+		value_print(ctl, reply);
+		return;
+	}
+	for (size_t i = 0; i < value_length(settings); i++) {
+		const struct value *setting = value_at(settings, i);
+		const char *section = value_get_string(setting, "section");
+
+		if (section && strcmp(section, before) != 0)
+			fprintf(ctl->out, "%s[%s]\n", i > 0 ? "\n" : "", section);
+		before = section ? section : before;
+		print_setting(ctl, setting);
+	}
+}
+
 int verb_cat_config(const struct ctl *ctl, int argc, char **argv)
 {
-	struct value *state;
-	int status = call_daemon(ctl, CALL_INTERFACE ".GetStatus", NULL, false, &state);
+	struct value *reply;
+	int status = call_daemon(ctl, CALL_INTERFACE ".GetConfiguration", NULL, false, &reply);
 
 	(void)argc;
 	(void)argv;
 	if (status != CTL_OK)
 		return status;
-	status = show_files(ctl, value_get(value_get(state, "daemon"), "configurationFiles"));
-	value_free(state);
+	if (ctl_has_option(ctl, "effective"))
+		show_settings(ctl, reply);
+	else
+		status = show_files(ctl, value_get(reply, "files"));
+	value_free(reply);
 	return status;
 }

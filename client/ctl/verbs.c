@@ -51,6 +51,11 @@ static const struct verb_option monitor_options[] = {
 	{ 0 },
 };
 
+static const struct verb_option cat_config_options[] = {
+	{ "effective", 'e', NULL, "every setting in force, and where it was set" },
+	{ 0 },
+};
+
 const struct verb_option verb_common_options[] = {
 	{ "json", 0, "pretty|short|off", "print JSON" },
 	{ "j", 'j', NULL, "print JSON: pretty on a terminal, else short" },
@@ -80,7 +85,7 @@ const struct verb verbs[] = {
 	{ "events", "", 0, 0, "the disturbances of the clocks that are still known", NULL,
 		verb_events },
 	{ "stats", "", 0, 0, "what the daemon's sockets have done", NULL, verb_stats },
-	{ "cat-config", "", 0, 0, "the configuration files that are in force", NULL,
+	{ "cat-config", "", 0, 0, "the configuration files that are in force", cat_config_options,
 		verb_cat_config },
 	{ "reload", "", 0, 0, "read the configuration again and put it in force", NULL,
 		verb_reload },

@@ -330,6 +330,17 @@ def test_cat_config_shows_the_files_in_force(program, ctl):
             assert f"# {config.name}\n[Time]\nPeriod=50ms\n" in result.out, result.out
             files = {f["path"]: f["text"] for f in run(*args, "-j").json()["files"]}
             assert_equal(files[config.name], "[Time]\nPeriod=50ms")
+            effective = run(*args, "--effective")
+            assert_equal((effective.code, effective.err), (OK, ""))
+            assert f"\nPeriod=50ms                     ; {config.name}:2\n" in effective.out
+            assert "\nStallTimeout=5s                 ; default\n" in effective.out
+            with tempfile.NamedTemporaryFile("w", suffix=".conf") as again:
+                again.write(effective.out)
+                again.flush()
+                check = run(program, "--check-config", f"--config={again.name}")
+                assert_equal((check.code, check.err), (OK, ""))
+            periods = [s for s in run(*args, "-ej").json()["settings"] if s["name"] == "Period"]
+            assert_equal([s["line"] for s in periods], [2])
             os.rename(config.name, config.name + ".gone")
             result = run(*args)
             os.rename(config.name + ".gone", config.name)

@@ -338,6 +338,33 @@ def test_reload_of_a_bad_configuration_says_where(program):
             assert "parameters" in v.ask(call(f"{TIME}.GetStatus"))
 
 
+def test_configuration_in_force_is_told(program):
+    with tempfile.NamedTemporaryFile("w") as config:
+        config.write("[Time]\nPeriod=50 ms\n")
+        config.flush()
+        with Daemon(program, f"--config={config.name}", "--log-level=notice") as d:
+
+            def settings():
+                reply = d.call(f"{TIME}.GetConfiguration")
+                assert reply["files"] == [config.name]
+                return {s["name"]: s for s in reply["settings"]}
+
+            made = {"section": "Time", "name": "Period", "value": "50ms"}
+            assert settings()["Period"] == {**made, "file": config.name, "line": 2}
+            default = {"section": "Socket", "name": "StallTimeout", "value": "5s"}
+            assert settings()["StallTimeout"] == default
+            level = settings()["Level"]
+            assert (level["value"], level["configured"]) == ("notice", "info")
+            config.write("[Socket]\nMaxPeers=100\nStallTimeout=1min\n")
+            config.flush()
+            for _ in range(2):
+                d.call(f"{TIME}.Reload")
+                peers = settings()["MaxPeers"]
+                assert (peers["value"], peers["configured"]) == ("8192", "100")
+                assert settings()["StallTimeout"]["value"] == "1min"
+            assert d.log().count("MaxPeers= and ReservedPeers= are in force only") == 2
+
+
 def test_stop_answers_what_was_received(program):
     for _ in range(5):
         with Daemon(program) as d, Dialogue(d) as v, Dialogue(d) as m:

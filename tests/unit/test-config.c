@@ -101,21 +101,21 @@ static void test_every_setting_is_taken(void **state)
 static void test_sample_states_the_defaults(void **state)
 {
 	char text[4096] = "", line[256];
-	unsigned int settings = 0;
+	unsigned int count = 0;
 
 	(void)state;
 	FILE *f = fopen(SOURCE_ROOT "/daemon/vdsotimed.conf", "re");
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f)) {
 		bool setting = line[0] == '#' && line[1] != ' ' && strchr(line, '=');
-		settings += setting;
+		count += setting;
 		strcat(text, setting ? line + 1 : line);
 	}
 	fclose(f);
 	assert_int_equal(load_text(text), 0);
 	assert_string_equal(logged, "");
 	assert_default(&config);
-	assert_int_equal(settings, 12);
+	assert_int_equal(count, 12);
 }
 
 static void test_empty_value_brings_the_default_back(void **state)
@@ -318,6 +318,88 @@ static void test_no_file_at_all_gives_defaults(void **state)
 	assert_int_equal(config.files.count, 0);
 }
 
+/* Each setting, written as it is told, makes the same configuration again. */
+static void test_settings_are_told_as_they_are_written(void **state)
+{
+	char text[2048] = "";
+	struct config told = CONFIG_NULL;
+	struct server_setting s;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(load_text("[Time]\nPeriod=200ms\nMaxDrift=2 ppm\nCounter=off\n[Socket]\n"
+				   "StallTimeout=90 s\n[Log]\nLevel=warning\n"),
+		-EINVAL);
+	assert_int_equal(load_text("[Time]\nPeriod=200ms\nMaxDrift=2 ppm\nCounter=off\n[Socket]\n"
+				   "StallTimeout=60 s\n[Log]\nLevel=warning\n"),
+		0);
+	for (n = 0; config_setting(&config, &config, n, &s); n++) {
+		size_t used = strlen(text);
+
+		assert_string_equal(s.configured, "");
+		snprintf(text + used, sizeof(text) - used, "[%s]\n%s=%s\n", s.section, s.name,
+			s.value);
+	}
+	assert_int_equal(config_load(&told, NULL, scratch_write("told.conf", text), &refused), 0);
+	assert_int_equal(told.keeper.period_ns, config.keeper.period_ns);
+	assert_int_equal(told.keeper.fast_period_ns, config.keeper.fast_period_ns);
+	assert_int_equal(told.keeper.max_drift_ppb, 2000);
+	assert_int_equal(told.keeper.max_slew_ppb, config.keeper.max_slew_ppb);
+	assert_int_equal(told.keeper.counter, KEEPER_COUNTER_OFF);
+	assert_memory_equal(&told.server, &config.server, sizeof(config.server));
+	assert_int_equal(told.log_level, LEVEL_WARNING);
+	for (size_t i = 0; i < n; i++) {
+		assert_true(config_setting(&told, &told, i, &s));
+		assert_string_equal(s.file, scratch_path("told.conf"));
+		assert_int_equal(s.line, 2 * i + 2);
+	}
+	config_deinit(&told);
+}
+
+static const struct server_setting *setting_named(const char *name, const struct config *in_force)
+{
+	static struct server_setting s;
+
+	for (size_t n = 0; config_setting(&config, in_force, n, &s); n++) {
+		if (strcmp(s.name, name) == 0)
+			return &s;
+	}
+	fail_msg("%s is not told", name);
+	return NULL;
+}
+
+static void test_settings_tell_who_made_them(void **state)
+{
+	char etc[300];
+	const char *const dirs[] = { etc, NULL };
+	const struct server_setting *s;
+	struct config in_force;
+
+	(void)state;
+	snprintf(etc, sizeof(etc), "%s", scratch_path("etc"));
+	scratch_write("etc/vdsotimed.conf", "[Time]\nPeriod=200ms\nMaxDrift=1ppm\nMaxSlew=1%\n");
+	scratch_write("etc/vdsotimed.conf.d/9.conf", "[Time]\n\n\nPeriod=300ms\nMaxSlew=\n");
+	assert_int_equal(config_load(&config, dirs, NULL, &refused), 0);
+	s = setting_named("Period", &config);
+	assert_string_equal(s->section, "Time");
+	assert_string_equal(s->value, "300ms");
+	assert_string_equal(s->file, scratch_path("etc/vdsotimed.conf.d/9.conf"));
+	assert_int_equal(s->line, 4);
+	s = setting_named("MaxDrift", &config);
+	assert_string_equal(s->file, scratch_path("etc/vdsotimed.conf"));
+	assert_int_equal(s->line, 3);
+	s = setting_named("MaxSlew", &config);
+	assert_string_equal(s->value, "10%");
+	assert_null(s->file);
+	assert_null(setting_named("Counter", &config)->file);
+	/* what is written may not be in force */
+	in_force = config;
+	in_force.server.peers_max = 100;
+	s = setting_named("MaxPeers", &in_force);
+	assert_string_equal(s->value, "100");
+	assert_string_equal(s->configured, "8192");
+}
+
 static int teardown(void **state)
 {
 	config_deinit(&config);
@@ -347,6 +429,8 @@ int main(void)
 		TEST(test_failure_leaves_the_former_configuration),
 		TEST(test_drop_ins_win_over_the_main_file),
 		TEST(test_no_file_at_all_gives_defaults),
+		TEST(test_settings_are_told_as_they_are_written),
+		TEST(test_settings_tell_who_made_them),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -61,6 +61,19 @@ static int reload(void *data, struct server_refused_configuration *ret)
 	return -EINVAL;
 }
 
+static bool setting(void *data, size_t number, struct server_setting *ret)
+{
+	static const struct server_setting all[] = {
+		{ .section = "Time", .name = "Period", .value = "100ms" },
+		{ "Socket", "MaxPeers", "/etc/\xff.conf", 7, "8192", "100" },
+	};
+
+	(void)data;
+	if (number < sizeof(all) / sizeof(*all))
+		*ret = all[number];
+	return number < sizeof(all) / sizeof(*all);
+}
+
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -68,7 +81,7 @@ static int setup(void **state)
 
 	options.peers_max = 70;
 	fake_keeper_init(&w->keeper);
-	w->facts = (struct server_facts){ "9.8.7", "/run/vdsotimed", files, reload, w };
+	w->facts = (struct server_facts){ "9.8.7", "/run/vdsotimed", files, reload, setting, w };
 	assert_int_equal(loop_new(&w->loop, server_watchers(&options)), 0);
 	assert_int_equal(server_new(&w->server, &options, w->loop, &w->keeper, &w->facts), 0);
 	w->methods = (struct methods){ &w->keeper, w->server, &w->facts, 0 };
@@ -138,6 +151,8 @@ static void check_replies(struct world *w)
 		CALL("GetStatistics", ""),
 		"GetVdso",
 		CALL("GetVdso", ""),
+		"GetConfiguration",
+		CALL("GetConfiguration", ""),
 		"Reload",
 		CALL("Reload", ""),
 	};
@@ -182,6 +197,7 @@ static void test_every_reply_is_as_declared_when_nothing_is_known(void **state)
 	w->keeper.vdso = (struct vdsotime_vdso){ .reason = VDSOTIME_REASON_ABSENT };
 	w->keeper.counter_ticks = 0;
 	w->facts.configuration_files = NULL;
+	w->facts.setting = NULL;
 	check_replies(w);
 
 	struct json_object *status = serve(w, CALL("GetStatus", ""));
@@ -301,6 +317,22 @@ static void test_read_gives_the_clocks_that_are_named(void **state)
 	assert_string_equal(w->reply.text,
 		"{\"error\":\"org.vdsotime.Time.NoSuchClock\",\"parameters\":{\"clock\":"
 		"\"monotonic\"}}");
+}
+
+static void test_configuration_is_told_setting_by_setting(void **state)
+{
+	struct world *w = *state;
+
+	serve(w, CALL("GetConfiguration", ""));
+	assert_string_equal(w->reply.text,
+		"{\"parameters\":{\"files\":[\"/etc/vdsotimed/vdsotimed.conf\",\"/etc/b.conf\"],"
+		"\"settings\":[{\"section\":\"Time\",\"name\":\"Period\",\"value\":\"100ms\"},"
+		"{\"section\":\"Socket\",\"name\":\"MaxPeers\",\"value\":\"8192\","
+		"\"file\":\"/etc/?.conf\",\"line\":7,\"configured\":\"100\"}]}}");
+	w->facts.setting = NULL;
+	w->facts.configuration_files = NULL;
+	serve(w, CALL("GetConfiguration", ""));
+	assert_string_equal(w->reply.text, "{\"parameters\":{\"files\":[],\"settings\":[]}}");
 }
 
 static void test_reload_says_what_is_wrong_and_where(void **state)
@@ -452,6 +484,7 @@ int main(void)
 		TEST(test_all_that_the_keeper_knows_gets_out),
 		TEST(test_status_tells_of_the_daemon),
 		TEST(test_read_gives_the_clocks_that_are_named),
+		TEST(test_configuration_is_told_setting_by_setting),
 		TEST(test_reload_says_what_is_wrong_and_where),
 		TEST(test_monitor_checks_what_is_asked),
 		TEST(test_monitor_tells_events_once_and_counts_the_lost),

@@ -87,6 +87,13 @@ static int refuse(void *data, struct server_refused_configuration *ret)
 	return -EINVAL;
 }
 
+static bool setting(void *data, size_t number, struct server_setting *ret)
+{
+	(void)data;
+	*ret = (struct server_setting){ "Time", "Period", "/etc/x.conf", 1, "1s", "2s" };
+	return number < 2;
+}
+
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -102,6 +109,7 @@ static int setup(void **state)
 		.version = "1",
 		.runtime_dir = w->folder,
 		.reload = refuse,
+		.setting = setting,
 	};
 	assert_int_equal(loop_new(&w->loop, server_watchers(&options)), 0);
 	assert_int_equal(server_new(&w->server, &options, w->loop, &w->keeper, &w->facts), 0);
@@ -145,6 +153,7 @@ static const char *const calls[] = {
 	"{\"method\":\"org.vdsotime.Time.GetEvents\"}",
 	"{\"method\":\"org.vdsotime.Time.GetStatistics\"}",
 	"{\"method\":\"org.vdsotime.Time.GetVdso\"}",
+	"{\"method\":\"org.vdsotime.Time.GetConfiguration\"}",
 	"{\"method\":\"org.vdsotime.Time.Reload\"}",
 	"{\"method\":\"org.vdsotime.Time.Monitor\",\"more\":true,\"parameters\":{\"intervalNSec\":"
 	"1000000}}",
