@@ -20,6 +20,7 @@
 #include "daemon/object.h"
 #include "daemon/server.h"
 #include "daemon/statistics.h"
+#include "daemon/vmclock.h"
 
 #define DESCRIBE_CLOCK(name, id, text) { name, id, text },
 const struct describe_clock describe_clocks[DESCRIBE_CLOCK_COUNT] = { DESCRIBE_CLOCKS(
@@ -130,6 +131,12 @@ struct json_object *describe_clocksource(const struct keeper_status *s)
 	return object_end(&o);
 }
 
+static const char *const vmclock_states[] = {
+	[VMCLOCK_ABSENT] = "absent",
+	[VMCLOCK_PRESENT] = "present",
+	[VMCLOCK_UNUSABLE] = "unusable",
+};
+
 struct json_object *describe_counter(const struct keeper_status *s)
 {
 	struct object o = object_begin();
@@ -140,6 +147,7 @@ struct json_object *describe_counter(const struct keeper_status *s)
 	if (s->counter_hz != 0)
 		object_add_uint(&o, "frequencyHz", s->counter_hz);
 	object_add_bool(&o, "rateExact", s->counter_exact);
+	object_add_text(&o, "vmclock", vmclock_states[s->vmclock <= 2 ? s->vmclock : 2]);
 	return object_end(&o);
 }
 

@@ -16,6 +16,8 @@
 	X(EVENT_TAI_CHANGED, "taiChanged", "the TAI offset was changed") \
 	X(EVENT_SUSPENDED, "suspended", "the machine was suspended") \
 	X(EVENT_JUMPED, "jumped", "MONOTONIC and the counter parted") \
+	X(EVENT_MIGRATED, "migrated", "the hypervisor moved the machine, or disrupted its clocks") \
+	X(EVENT_RESTORED, "restored", "the hypervisor restored the machine from a snapshot") \
 	X(EVENT_RATE_CHANGED, "rateChanged", "the rate of the kernel's clocks was changed") \
 	X(EVENT_CLOCKSOURCE_CHANGED, "clocksourceChanged", "the kernel changed its clocksource") \
 	X(EVENT_COUNTER_BACKWARDS, "counterBackwards", "the counter ran backwards") \

@@ -114,6 +114,22 @@ static void compare_offsets(struct keeper *k, const struct sample *s, struct new
 		sync_forget(&k->sync);
 }
 
+/* Whatever the hypervisor has done, nothing of before it holds for the counter. */
+static void follow_move(struct keeper *k, const struct sample *s, struct news *n)
+{
+	const struct model *m = &k->discipline.monotonic;
+	enum event_kind kind = k->moved == VMCLOCK_RESTORED ? EVENT_RESTORED : EVENT_MIGRATED;
+
+	if (k->moved == VMCLOCK_SAME)
+		return;
+	k->moved = VMCLOCK_SAME;
+	news_add(n, kind,
+		k->counter.usable && m->known ? llround(model_distance_ns(m, &s->monotonic)) : 0);
+	discipline_restart(&k->discipline);
+	k->disturbed = true;
+	k->parted = true;
+}
+
 static void follow_counter(struct keeper *k, const struct sample *s, struct news *n)
 {
 	struct discipline_news news;
@@ -145,16 +161,22 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 int keeper_look(struct keeper *k, struct news *n)
 {
 	enum keeper_sync before = k->sync.state;
+	enum vmclock_change moved;
 	struct sample s;
 	int r;
 
 	keeper_read_clocksource(k, n);
+	/* before the sample: one of before a move, taken for one of after it, would be trusted */
+	moved = vmclock_look(&k->vmclock);
+	if (moved != VMCLOCK_SAME)
+		k->moved = moved;
 	r = sampler_take(&k->sampler, &s);
 	if (r < 0)
 		return r;
 	judge_page(k, &s);
 	if (k->has_sample)
 		compare_offsets(k, &s, n);
+	follow_move(k, &s, n);
 	if (k->counter.usable)
 		follow_counter(k, &s, n);
 	sync_look(&k->sync, &s.timex, s.timex_error, s.monotonic.ns + s.boottime_offset_ns);

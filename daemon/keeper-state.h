@@ -19,6 +19,7 @@
 #include "daemon/os.h"
 #include "daemon/sampler.h"
 #include "daemon/sync.h"
+#include "daemon/vmclock.h"
 #include "daemon/writer.h"
 
 #define NSEC_PER_SEC 1000000000
@@ -32,6 +33,8 @@ struct keeper {
 	struct sampler sampler;
 	struct discipline discipline;
 	struct sync sync;
+	struct vmclock vmclock;
+	enum vmclock_change moved; /* seen, and not taken in yet */
 	struct writer writer;
 	struct sample sample; /* the last */
 	bool has_sample;

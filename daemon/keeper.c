@@ -133,6 +133,7 @@ int keeper_new(struct keeper **ret, const struct keeper_options *options, const 
 		os->counter_warp(os->ctx, WARP_TEST_NS, &k->warp) < 0)
 		k->warp = (struct os_warp){ 0 };
 	keeper_read_clocksource(k, NULL);
+	vmclock_init(&k->vmclock, os);
 	sampler_init(&k->sampler, os, k->counter.kind != VDSOTIME_COUNTER_NONE);
 	discipline_init(&k->discipline, &k->counter.registration);
 	k->vdso_cost_ns = cost_ns(os, os->clock_gettime_ns);
@@ -154,6 +155,7 @@ int keeper_new(struct keeper **ret, const struct keeper_options *options, const 
 struct keeper *keeper_free(struct keeper *k)
 {
 	if (k) {
+		vmclock_deinit(&k->vmclock);
 		writer_deinit(&k->writer);
 		free(k);
 	}

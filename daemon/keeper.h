@@ -48,6 +48,7 @@ struct keeper_status {
 	const char *counter_reason; /* why (not), a sentence */
 	uint64_t counter_hz; /* 0: none */
 	bool counter_exact; /* the kernel's own mult and shift for it are known */
+	uint32_t vmclock; /* enum vmclock_state */
 	char clocksource[32]; /* as sysfs has it; "" when it cannot be read */
 	char clocksources[128]; /* those available, separated by blanks */
 	bool vdso_fast; /* a vDSO clock_gettime costs clearly less than a system call */

@@ -227,6 +227,26 @@ static int time_namespace(void *ctx, uint64_t *ret_dev, uint64_t *ret_ino)
 	return 0;
 }
 
+/* Only a device: a file could be cut short under whoever has it mapped. */
+static int vmclock_open(void *ctx, int *ret_fd)
+{
+	struct stat st;
+	int fd = open("/dev/vmclock0", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	(void)ctx;
+	if (fd < 0)
+		return -errno;
+	int r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0 && !S_ISCHR(st.st_mode))
+		r = -ENODEV;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 static int cpu_online_count(void *ctx, uint32_t *ret)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -266,6 +286,7 @@ void os_host_init(struct os *os, const struct vdsotime_vdso *vdso)
 		.clocksource_read = clocksource_read,
 		.boot_id = boot_id,
 		.time_namespace = time_namespace,
+		.vmclock_open = vmclock_open,
 		.cpu_online_count = cpu_online_count,
 		.sleep_ns = sleep_ns,
 	};

@@ -71,6 +71,11 @@ struct os {
 	int (*boot_id)(void *ctx, uint8_t ret[static 16]);
 	/* Identity of the time namespace of this process; -ENOENT on a kernel without them. */
 	int (*time_namespace)(void *ctx, uint64_t *ret_dev, uint64_t *ret_ino);
+	/*
+	 * The hypervisor's VMClock device, open for reading and the caller's to close; -ENOENT
+	 * where there is none.
+	 */
+	int (*vmclock_open)(void *ctx, int *ret_fd);
 	/* CPUs online, 1 at least. */
 	int (*cpu_online_count)(void *ctx, uint32_t *ret);
 

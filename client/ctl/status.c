@@ -165,6 +165,7 @@ static void print_counter(const struct ctl *ctl, const struct value *state)
 	const struct value *counter = value_get(state, "counter");
 	const char *name = value_get_string(counter, "name");
 	const char *reason = value_get_string(counter, "reason");
+	const char *vmclock = value_get_string(counter, "vmclock");
 	char frequency[HUMANE_BYTES];
 	struct line l = { 0 };
 	bool usable, exact;
@@ -181,6 +182,8 @@ static void print_counter(const struct ctl *ctl, const struct value *state)
 	if (reason && *reason)
 		line_add(&l, ": %s", reason);
 	text_field(ctl, "Counter", "%s", l.text);
+	if (vmclock)
+		text_field(ctl, "VMClock", "%s", vmclock);
 }
 
 static void print_page(const struct ctl *ctl, const struct value *state)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <vdsotime/counter.h>
 
@@ -140,6 +141,16 @@ static int time_namespace(void *ctx, uint64_t *ret_dev, uint64_t *ret_ino)
 	return 0;
 }
 
+static int vmclock_open(void *ctx, int *ret_fd)
+{
+	const struct fake_os *f = ctx;
+
+	if (f->vmclock_fd < 0)
+		return -ENOENT;
+	*ret_fd = dup(f->vmclock_fd);
+	return 0;
+}
+
 static int cpu_online_count(void *ctx, uint32_t *ret)
 {
 	(void)ctx;
@@ -166,6 +177,7 @@ void fake_os_init(struct fake_os *f)
 			.clocksource_read = clocksource_read,
 			.boot_id = boot_id,
 			.time_namespace = time_namespace,
+			.vmclock_open = vmclock_open,
 			.cpu_online_count = cpu_online_count,
 			.sleep_ns = sleep_ns,
 		},
@@ -179,6 +191,7 @@ void fake_os_init(struct fake_os *f)
 		.timex = { .tick_us = 10000, .status = STA_UNSYNC, .maxerror_us = 16000000,
 			.state = TIME_ERROR },
 		.counter_kind = VDSOTIME_COUNTER_HERE,
+		.vmclock_fd = -1,
 		.clocksource = "tsc",
 		.clocksources = "tsc hpet acpi_pm",
 	};

@@ -31,6 +31,7 @@ struct fake_os {
 	uint32_t counter_kind;
 	struct os_warp warp;
 	uint64_t counter_hz;
+	int vmclock_fd; /* of a page in memory; -1: there is no such device */
 	const char *clocksource; /* NULL: sysfs is not there */
 	const char *clocksources;
 	/* called at each read of a clock, before it: for what happens in the middle of a sample */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The keeper: what happens to the clocks, and what of it is on the page and in the log. */
+#include <endian.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include "daemon/keeper.h"
 #include "daemon/line.h"
 #include "daemon/os.h"
+#include "daemon/vmclock.h"
 
 #include "tests/unit/fake-os.h"
 
@@ -256,6 +258,95 @@ static void test_jump_is_followed_and_told(void **state)
 	assert_true(llabs(amount_heard(EVENT_JUMPED) - 2017 * MS) < MS);
 	assert_int_equal(epoch(), 1);
 	assert_int_equal(due_ns, defaults.fast_period_ns);
+}
+
+/* What of a VMClock the keeper can see move. */
+struct fake_vmclock {
+	uint32_t magic, size_bytes, version, sequence;
+	uint64_t marker, flags, time[9], generation;
+};
+
+static struct fake_vmclock *begin_with_vmclock(void)
+{
+	struct fake_vmclock *clock;
+
+	end(NULL);
+	f.vmclock_fd = memfd_create("vmclock", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(f.vmclock_fd, sizeof(*clock)), 0);
+	clock = mmap(NULL, sizeof(*clock), PROT_READ | PROT_WRITE, MAP_SHARED, f.vmclock_fd, 0);
+	assert_true(clock != MAP_FAILED);
+	*clock = (struct fake_vmclock){ htole32(0x4b4c4356), htole32(112), htole32(1), 0, 1,
+		htole64(1 << 8), { 0 }, 1 };
+	start(&defaults, -1);
+	close(f.vmclock_fd);
+	f.vmclock_fd = -1;
+	return clock;
+}
+
+static void test_move_to_another_host_is_followed_and_told(void **state)
+{
+	struct fake_vmclock *clock = begin_with_vmclock();
+	struct keeper_status s;
+
+	(void)state;
+	settle();
+	keeper_status(k, &s);
+	assert_int_equal(s.vmclock, VMCLOCK_PRESENT);
+	/* by less than would be seen */
+	f.counter_offset += FAKE_KHZ;
+	clock->marker++;
+	tick();
+	expect_followed();
+	assert_int_equal(heard_count, 1);
+	assert_true(llabs(amount_heard(EVENT_MIGRATED) + MS) < 1000);
+	assert_int_equal(epoch(), 1);
+	assert_int_equal(heard[0].epoch, 1);
+	assert_int_equal(due_ns, defaults.fast_period_ns);
+	tick();
+	assert_int_equal(epoch(), 1);
+	munmap(clock, sizeof(*clock));
+}
+
+static void test_snapshot_is_followed_and_told_by_its_name(void **state)
+{
+	struct fake_vmclock *clock = begin_with_vmclock();
+
+	(void)state;
+	settle();
+	f.monotonic_ns += 2017e6;
+	f.raw_ns += 2017e6;
+	clock->marker++;
+	clock->generation++;
+	/* told once the clocks can be read, not lost */
+	f.clock_error = -EIO;
+	tick();
+	f.clock_error = 0;
+	assert_int_equal(heard_count, 0);
+	tick();
+	expect_followed();
+	assert_int_equal(heard_count, 1);
+	assert_true(llabs(amount_heard(EVENT_RESTORED) - 2017 * MS) < MS);
+	assert_int_equal(epoch(), 1);
+	munmap(clock, sizeof(*clock));
+}
+
+static void test_move_without_the_page_is_told_too(void **state)
+{
+	struct fake_vmclock *clock = begin_with_vmclock();
+	struct keeper_options o = defaults;
+	uint64_t before;
+
+	(void)state;
+	o.counter = KEEPER_COUNTER_OFF;
+	keeper_configure(k, &o);
+	tick();
+	before = epoch();
+	heard_count = 0;
+	clock->marker++;
+	tick();
+	assert_int_equal(amount_heard(EVENT_MIGRATED), 0);
+	assert_int_equal(epoch(), before + 1);
+	munmap(clock, sizeof(*clock));
 }
 
 static void test_counter_that_ran_backwards_is_followed_and_told(void **state)
@@ -718,6 +809,9 @@ int main(void)
 		TEST(test_tai_change_is_followed_and_told),
 		TEST(test_suspend_is_followed_and_told_by_its_name),
 		TEST(test_jump_is_followed_and_told),
+		TEST(test_move_to_another_host_is_followed_and_told),
+		TEST(test_snapshot_is_followed_and_told_by_its_name),
+		TEST(test_move_without_the_page_is_told_too),
 		TEST(test_counter_that_ran_backwards_is_followed_and_told),
 		TEST(test_rate_change_is_followed_faster_without_an_epoch),
 		TEST(test_clocksource_change_is_told_and_the_rate_found_anew),
