@@ -211,7 +211,7 @@ mutant(
     "the sequence goes back to what it was",
     "VDSOTIME_SEQ_RELEASE(&line->seq, seq + 1);",
     "VDSOTIME_SEQ_RELEASE(&line->seq, seq - 1);",
-    "stress",
+    "unit",
 )
 mutant(
     PROTOCOL,

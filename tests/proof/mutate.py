@@ -8,33 +8,47 @@ mutants.py lists them.  A mutant goes up the ladder of proofs, beginning with th
 names, until one fails.  One that none fails must be explained as equivalent, and one that is must survive.
 """
 
+import collections
 import concurrent.futures
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from mutants import MUTANTS
 
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 CORE = ["proto/page/page.c", "proto/page/publish.c"]
 C = ["cc", "-std=c11", "-D_GNU_SOURCE", "-w"]
-CXX = ["c++", "-std=gnu++11", "-w", "-O0"]
-HISTORY = "tests/proof/relacy-history.hpp"
 
-# Each: the compiler, its arguments, with paths in the mutant's tree, and those of what comes out.
+# What of a proof no mutant touches, and takes long to compile: once for all of them.
+SEARCH = ["c++", "-std=gnu++11", "-w", "-O1", "-DBRIEF", "-c", "tests/proof/relacy.cpp"]
+COMMON = {"relacy.o": SEARCH, "halves.o": SEARCH + ["-DHALVES"]}
+TEXT = ["-O0", "tests/proof/relacy-page.c"]
+
+# words: the compiler's, with paths in the mutant's tree; common: one of COMMON, or ""; arguments: those of
+# what comes out.
+Rung = collections.namedtuple("Rung", "words common arguments")
 LADDER = {
-    "unit": (C, ["-O1", "tests/unit/test-page.c"] + CORE + ["-lcmocka"], []),
-    "step-kill": (C, ["-O1", "tests/proof/step-kill.c"] + CORE, ["8", "8"]),
-    "hostile": (C, ["-O0"] + SANITIZE + ["tests/proof/hostile.c"] + CORE, ["20000"]),
-    "adversary": (C, ["-O0"] + SANITIZE + ["tests/proof/adversary.c"], ["1000", "50"]),
-    "relacy": (CXX, ["-DBRIEF", "tests/proof/relacy.cpp"], []),
-    "stress": (C, ["-O2", "-pthread", "tests/proof/stress.c"] + CORE, ["150"]),
-    "halves": (CXX, ["-DBRIEF", "-DHALVES", "tests/proof/relacy.cpp"], []),
+    "unit": Rung(["-O0", "tests/unit/test-page.c", *CORE, "-lcmocka"], "", []),
+    "step-kill": Rung(["-O1", "tests/proof/step-kill.c", *CORE], "", ["8", "8"]),
+    "hostile": Rung(["-O0", *SANITIZE, "tests/proof/hostile.c", *CORE], "", ["20000"]),
+    "adversary": Rung(["-O0", *SANITIZE, "tests/proof/adversary.c"], "", ["1000", "50"]),
+    "relacy": Rung([*TEXT, "-lstdc++"], "relacy.o", []),
+    "stress": Rung(["-O1", "-pthread", "tests/proof/stress.c", *CORE], "", ["150"]),
+    "halves": Rung([*TEXT, "-DHALVES", "-lstdc++"], "halves.o", []),
 }
 # No proof takes so long, unless a mutant waits for ever.
 SECONDS = 120
+
+
+def compile_in(folder, words):
+    command = [*words, "-I.", "-Iproto/include"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}:\n{done.stderr}")
 
 
 def plant(root, folder, mutant):
@@ -53,36 +67,30 @@ def plant(root, folder, mutant):
     return None
 
 
-def fails(folder, precompiled, rung):
+def fails(folder, common, name):
     """Whether a proof fails in this tree."""
-    compiler, sources, arguments = LADDER[rung]
-    program = os.path.join(folder, rung)
-    built = subprocess.run(
-        compiler + [f"-I{precompiled}", "-I.", "-Iproto/include"] + sources + ["-o", program],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if built.returncode:
-        raise RuntimeError(f"{rung} does not compile:\n{built.stderr}")
+    rung = LADDER[name]
+    program = os.path.join(folder, name)
+    # an object before the library that it needs
+    kept = [os.path.join(common, rung.common)] if rung.common else []
+    compile_in(folder, C + kept + rung.words + ["-o", program])
     try:
         run = subprocess.run(
-            [program] + arguments, capture_output=True, timeout=SECONDS, check=False
+            [program] + rung.arguments, capture_output=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return True
     return run.returncode not in (0, 77)
 
 
-def judge(root, precompiled, mutant):
+def judge(root, common, mutant):
     """The rung that killed it, or None."""
     with tempfile.TemporaryDirectory() as folder:
         wrong = plant(root, folder, mutant)
         if wrong:
             raise RuntimeError(wrong)
         order = sorted(LADDER, key=lambda rung: rung != mutant.rung)
-        return next((rung for rung in order if fails(folder, precompiled, rung)), None)
+        return next((rung for rung in order if fails(folder, common, rung)), None)
 
 
 def usable(header):
@@ -104,16 +112,18 @@ def main(root, numbers):
         sys.exit(77)
     chosen = [(i, m) for i, m in enumerate(MUTANTS, 1) if not numbers or i in numbers]
     survived = killed = equivalent = 0
-    with tempfile.TemporaryDirectory() as precompiled:
-        os.makedirs(os.path.join(precompiled, os.path.dirname(HISTORY)))
-        shutil.copy(os.path.join(root, HISTORY), os.path.join(precompiled, HISTORY))
-        subprocess.run(
-            CXX + ["-x", "c++-header", HISTORY, "-o", HISTORY + ".gch"],
-            cwd=precompiled,
-            check=True,
-        )
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as common:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [(i, m, pool.submit(judge, root, precompiled, m)) for i, m in chosen]
+            for done in [
+                pool.submit(compile_in, root, [*words, "-o", os.path.join(common, name)])
+                for name, words in COMMON.items()
+            ]:
+                done.result()
+            # those that climb the whole ladder first, so that none is left over at the end
+            order = sorted(chosen, key=lambda job: not job[1].equivalent)
+            submitted = {i: pool.submit(judge, root, common, m) for i, m in order}
+            jobs = [(i, m, submitted[i]) for i, m in chosen]
             for i, mutant, job in jobs:
                 try:
                     rung = job.result()
@@ -132,7 +142,10 @@ def main(root, numbers):
                     rung = "SURVIVED"
                 name = os.path.basename(mutant.path)
                 print(f"{i:3} {name:15} {mutant.what:62} {rung}", flush=True)
-    print(f"{len(chosen)} mutants, {killed} killed, {equivalent} equivalent, {survived} survived")
+    print(
+        f"{len(chosen)} mutants, {killed} killed, {equivalent} equivalent, {survived} survived;"
+        f" {time.monotonic() - start:.0f} s"
+    )
     sys.exit(1 if survived else 0)
 
 

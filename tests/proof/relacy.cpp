@@ -2,10 +2,8 @@
 /*
  * Every execution that C11 allows of one writer and two readers, by Relacy.
  *
- * The page's headers and publish.c are compiled here as they are: what is redefined are the compiler's
- * __atomic builtins below the protocol's macros, so the orders that the product names are the orders that
- * are checked.  Of a line's words three are modelled (the sequence, the first word, the generation); what
- * holds for two words holds for any two.
+ * The page's text is compiled beside this: relacy-page.h.  Of a line's words three are modelled (the
+ * sequence, the first word, the generation); what holds for two words holds for any two.
  *
  * The one thing a reader would get wrong: the writer runs to its end before a reader begins, and yet all
  * is searched.  No load of the writer meets a store of a reader; so which executions there are is settled
@@ -16,28 +14,35 @@
  * It ends well when the protocol holds, and does not hold with any one of its orders broken.  Compiled with
  * BRIEF it looks only whether two publications hold, with HALVES it takes words as 32-bit machines do.
  */
-#include "tests/proof/relacy-history.hpp"
+#include <relacy/pch.hpp>
+/* Relacy with a history of 32 stores to each variable instead of 3. */
+#define atomic_history_size atomic_history_size_as_shipped
+#include <relacy/defs.hpp>
+#undef atomic_history_size
+namespace rl
+{
+size_t const atomic_history_size = 32;
+}
+#include <relacy/relacy.hpp>
 
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <sstream>
 
+#include <vdsotime/page.h>
+
+#include "tests/proof/relacy-page.h"
+
+extern "C" {
+#include "proto/page/publish.h"
+}
+
 #ifdef BRIEF
 #undef BRIEF
 #define BRIEF 1
 #else
 #define BRIEF 0
-#endif
-
-/* As on a machine without 64-bit loads, when asked for. */
-#ifdef HALVES
-#undef UINTPTR_MAX
-#define UINTPTR_MAX 0xffffffffu
-#undef HALVES
-#define HALVES 2
-#else
-#define HALVES 1
 #endif
 
 /* Which order is taken away; the names are those of page-protocol.h. */
@@ -48,27 +53,11 @@ static const char *const broken_names[] = { "as it is", "S1 relaxed", "S3 droppe
 
 static enum broken broken;
 
-template <typename T> static T shadow_load(const T *p, int order);
-template <typename T> static void shadow_store(T *p, T value, int order);
-static void shadow_fence(int order);
-
-#include <vdsotime/counter.h>
-#define vdsotime_counter_read(order) ((void)(order), COUNTER_NOW)
-#define COUNTER_NOW (UINT64_C(1) << 62)
-
-#define __atomic_load_n(p, order) shadow_load((p), (order))
-#define __atomic_store_n(p, value, order) shadow_store((p), (value), (order))
-#define __atomic_thread_fence(order) shadow_fence(order)
-#define _Static_assert static_assert
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#include "proto/page/page.c"
-#include "proto/page/publish.c"
-
 /* Lines are read by the clock: the second modelled word is MONOTONIC, else the generation. */
 static bool clocks;
 
 /* Modelled words of a line, and stores to them in one publication; the epoch word is modelled beside. */
-#define CELLS (1 + HALVES + 1)
+#define CELLS (1 + TEXT_HALVES + 1)
 #define STORES_PER_LINE (CELLS + 1)
 #define STORES_PER_PUBLICATION (2 * STORES_PER_LINE + 1)
 
@@ -94,7 +83,7 @@ static rl::atomic<uint64_t> *cell_of(const void *p)
 		if (p == (clocks ? &line->word[VDSOTIME_WORD_MONOTONIC]
 				 : &line->extra[VDSOTIME_EXTRA_GENERATION]))
 			return &cells[i][1];
-		for (unsigned j = 0; j < HALVES; j++)
+		for (unsigned j = 0; j < TEXT_HALVES; j++)
 			if (p == (const char *)&line->word[0] + 4 * j)
 				return &cells[i][2 + j];
 	}
@@ -120,18 +109,32 @@ static rl::memory_order order_of(int order)
 	}
 }
 
-template <typename T> static T shadow_load(const T *p, int order)
+/* What is not modelled lives in plain memory. */
+static uint64_t plain_load(const void *p, size_t bytes)
+{
+	uint32_t half;
+	uint64_t word;
+
+	if (bytes == sizeof(half)) {
+		memcpy(&half, p, sizeof(half));
+		return half;
+	}
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+uint64_t shadow_load(const void *p, size_t bytes, int order)
 {
 	rl::atomic<uint64_t> *cell = cell_of(p);
 
 	if (!cell)
-		return *p;
+		return plain_load(p, bytes);
 	/* words behind an odd sequence are never used: which of them a reader loads is not searched */
 	if (!begins && begun % 2 == 1 && !is_sequence(p))
-		return (T)(uintptr_t)p;
+		return (uintptr_t)p;
 	if (broken == S1_RELAXED)
 		order = __ATOMIC_RELAXED;
-	T value = (T)cell->load(order_of(order), $);
+	uint64_t value = cell->load(order_of(order), $);
 
 	if (begins)
 		begun = value;
@@ -139,24 +142,24 @@ template <typename T> static T shadow_load(const T *p, int order)
 	return value;
 }
 
-template <typename T> static void shadow_store(T *p, T value, int order)
+void shadow_store(void *p, size_t bytes, uint64_t value, int order)
 {
 	rl::atomic<uint64_t> *cell = cell_of(p);
+	uint32_t half = (uint32_t)value;
 
-	if (!cell) {
-		if (life)
-			*p = value;
-		return;
-	}
 	if (!life)
 		return;
+	if (!cell) {
+		memcpy(p, bytes == sizeof(half) ? (void *)&half : (void *)&value, bytes);
+		return;
+	}
 	life--;
 	if (broken == W4_RELAXED)
 		order = __ATOMIC_RELAXED;
 	cell->store(value, order_of(order), $);
 }
 
-static void shadow_fence(int order)
+void shadow_fence(int order)
 {
 	if (order == __ATOMIC_ACQUIRE && broken == S3_DROPPED)
 		return;
@@ -195,11 +198,10 @@ static bool load_clock(const struct vdsotime_line *line, uint64_t *ret_generatio
 {
 	struct vdsotime_point point;
 
-	if (vdsotime_line_read(line, VDSOTIME_PAGE_MONOTONIC, VDSOTIME_COUNTER_FENCE, &point) !=
-		VDSOTIME_PAGE_READ)
+	if (!text_line_read(line, &point))
 		return false;
 	*ret_generation = (uint64_t)point.base_ns;
-	RL_ASSERT((uint32_t)point.elapsed_ns == (uint32_t)(COUNTER_NOW - *ret_generation));
+	RL_ASSERT((uint32_t)point.elapsed_ns == (uint32_t)(TEXT_NOW - *ret_generation));
 	return true;
 }
 
@@ -212,7 +214,7 @@ static bool load(unsigned i, uint64_t *ret_generation)
 	begins = true;
 	if (clocks)
 		return load_clock(line, ret_generation);
-	if (!vdsotime_line_load(line, &copy))
+	if (!text_line_load(line, &copy))
 		return false;
 	*ret_generation = copy.extra[VDSOTIME_EXTRA_GENERATION];
 	RL_ASSERT(copy.word[VDSOTIME_WORD_COUNTER] == word_of(*ret_generation));
@@ -270,7 +272,7 @@ struct protocol : rl::test_suite<protocol, 3> {
 		uint64_t generation;
 
 		if (what == 2)
-			generation = VDSOTIME_SEQ_LOAD(&page.epoch);
+			generation = text_epoch_load(&page);
 		else if (!load(what, &generation))
 			return;
 		told.store(generation, rl::mo_release, $);
@@ -295,7 +297,7 @@ struct protocol : rl::test_suite<protocol, 3> {
 		}
 		begins = true;
 		if (sequence[0] % 2 == 1 && sequence[1] % 2 == 1)
-			RL_ASSERT(vdsotime_line_begin(&page.line[0]) != sequence[0]);
+			RL_ASSERT(text_line_begin(&page.line[0]) != sequence[0]);
 	}
 
 	virtual ~protocol()
@@ -395,7 +397,7 @@ int main()
 	clocks = false;
 #if !BRIEF
 	/* with halves it takes a minute, and would tell no more */
-	if (HALVES == 1 && !holds<deaths>(true))
+	if (TEXT_HALVES == 1 && !holds<deaths>(true))
 		return 1;
 	for (int i = WHOLE + 1; i < BROKEN_END; i++) {
 		broken = (enum broken)i;
