@@ -161,15 +161,10 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 int keeper_look(struct keeper *k, struct news *n)
 {
 	enum keeper_sync before = k->sync.state;
-	enum vmclock_change moved;
 	struct sample s;
 	int r;
 
 	keeper_read_clocksource(k, n);
-	/* before the sample: one of before a move, taken for one of after it, would be trusted */
-	moved = vmclock_look(&k->vmclock);
-	if (moved != VMCLOCK_SAME)
-		k->moved = moved;
 	r = sampler_take(&k->sampler, &s);
 	if (r < 0)
 		return r;

@@ -47,8 +47,12 @@ static void news_report(struct keeper *k, const struct news *n)
 
 uint64_t keeper_tick(struct keeper *k)
 {
+	/* before the sample: one of before a move, taken for one of after it, would be trusted */
+	enum vmclock_change moved = vmclock_look(&k->vmclock);
 	struct news news = { 0 };
 
+	if (moved != VMCLOCK_SAME)
+		k->moved = moved;
 	if (keeper_look(k, &news) == 0)
 		keeper_publish(k, &news);
 	news_report(k, &news);

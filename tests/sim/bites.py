@@ -33,6 +33,8 @@ FAULTS = [
      'if (n->count)\n\t\tk->disturbed = true;', ''),
     ('a jump of the counter is not noticed', 'daemon/discipline.c',
      'if (look_for_jump(d, s, max_slew_ppb)) {', 'if (look_for_jump(d, s, max_slew_ppb) && !d) {'),
+    ('what the VMClock tells is not noticed', 'daemon/keeper.c',
+     'k->moved = moved;', '(void)moved;'),
 ]
 
 

@@ -176,8 +176,8 @@ void observer_look(struct observer *o)
 
 /*
  * Without readers of the page, what the counter does is nobody's affair; what the clocksource was
- * when it died, the daemon does not know in its next life; and when it was away for long, the
- * counter may have wandered as far as it has jumped.
+ * when it died, and what the VMClock said, the daemon does not know in its next life; and when it
+ * was away for long, the counter may have wandered as far as it has jumped.
  */
 static bool nobody_cares(const struct observer *o, bool new_life, uint64_t before_x)
 {
@@ -187,6 +187,8 @@ static bool nobody_cares(const struct observer *o, bool new_life, uint64_t befor
 
 	if (d->event == WORLD_CLOCKSOURCE)
 		return off || new_life;
+	if (d->event == WORLD_MOVE)
+		return new_life;
 	return d->event == WORLD_JUMP && (off || away);
 }
 

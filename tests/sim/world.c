@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/world.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/rate.h"
 
@@ -18,6 +21,16 @@
 #define TICKS_SHIFT 20
 
 __extension__ typedef unsigned __int128 uint128;
+
+/* include/uapi/linux/vmclock-abi.h */
+struct world_vmclock {
+	uint32_t magic, size_bytes;
+	uint16_t version, ids;
+	uint32_t sequence;
+	uint64_t marker, flags, time[9], generation;
+};
+
+static int vmclock_fd = -1;
 
 static int64_t track_ns(const struct track *t, uint64_t x)
 {
@@ -298,6 +311,29 @@ static void on_clocksource(struct world *w)
 	disturb(w, WORLD_CLOCKSOURCE);
 }
 
+/*
+ * The counter goes on from somewhere else, often too near by for anyone to see it, or, where the
+ * kernel goes by it and both go on together, at another rate.
+ */
+static void on_move(struct world *w)
+{
+	double s = random_sign(&w->random) * random_log(&w->random, 1e-9, 1e-3);
+
+	if (!w->vmclock)
+		return;
+	disturb(w, WORLD_MOVE);
+	belie(w);
+	w->utc.ns0 += (int64_t)(random_log(&w->random, 0.01, 100) * 1e9);
+	if (w->on_counter)
+		w->drift = random_between(&w->random, -40e-6, 40e-6);
+	else
+		w->counter_offset += (uint64_t)(int64_t)(s * w->hz);
+	set_rates(w);
+	w->vmclock->marker = htole64(le64toh(w->vmclock->marker) + 1);
+	if (random_next(&w->random) & 1)
+		w->vmclock->generation++;
+}
+
 static const struct {
 	const char *name;
 	void (*happen)(struct world *w);
@@ -313,6 +349,7 @@ static const struct {
 	[WORLD_PAUSE] = { "pause", on_pause },
 	[WORLD_JUMP] = { "jump", on_jump },
 	[WORLD_CLOCKSOURCE] = { "clocksource", on_clocksource },
+	[WORLD_MOVE] = { "move", on_move },
 };
 
 const char *world_event_name(enum world_event event)
@@ -516,6 +553,17 @@ static int os_time_namespace(void *ctx, uint64_t *ret_dev, uint64_t *ret_ino)
 	return 0;
 }
 
+static int os_vmclock_open(void *ctx, int *ret_fd)
+{
+	const struct world *w = ctx;
+	int fd = w->vmclock ? dup(vmclock_fd) : -1;
+
+	if (fd < 0)
+		return -ENOENT;
+	*ret_fd = fd;
+	return 0;
+}
+
 static int os_cpu_online_count(void *ctx, uint32_t *ret)
 {
 	(void)ctx;
@@ -541,9 +589,32 @@ void world_os(struct world *w, struct os *ret)
 		.clocksource_read = os_clocksource_read,
 		.boot_id = os_boot_id,
 		.time_namespace = os_time_namespace,
+		.vmclock_open = os_vmclock_open,
 		.cpu_online_count = os_cpu_online_count,
 		.sleep_ns = os_sleep_ns,
 	};
+}
+
+/* One for all worlds of this process. */
+static struct world_vmclock *make_vmclock(void)
+{
+	static struct world_vmclock *v;
+
+	if (!v) {
+		vmclock_fd = memfd_create("vmclock", MFD_CLOEXEC);
+		if (vmclock_fd < 0 || ftruncate(vmclock_fd, sizeof(*v)) < 0)
+			abort();
+		v = mmap(NULL, sizeof(*v), PROT_READ | PROT_WRITE, MAP_SHARED, vmclock_fd, 0);
+		if (v == MAP_FAILED)
+			abort();
+	}
+	*v = (struct world_vmclock){
+		.magic = htole32(0x4b4c4356),
+		.size_bytes = htole32(sizeof(*v)),
+		.version = htole16(1),
+		.flags = htole64(1 << 8),
+	};
+	return v;
 }
 
 /* Most worlds know some of the disturbances, some know all. */
@@ -558,6 +629,7 @@ static void choose_disturbances(struct world *w)
 		[WORLD_PAUSE] = 60,
 		[WORLD_JUMP] = 60,
 		[WORLD_CLOCKSOURCE] = 120,
+		[WORLD_MOVE] = 120,
 	};
 	bool all = random_once_in(&w->random, 8);
 
@@ -615,6 +687,7 @@ void world_init(struct world *w, uint64_t seed, uint64_t (*page_epoch)(void))
 	w->timex.frequency = llround(random_between(r, -50, 50) * 65536);
 	choose_clocks(w);
 	choose_disturbances(w);
+	w->vmclock = w->mean_s[WORLD_MOVE] > 0 ? make_vmclock() : NULL;
 	set_rates(w);
 	for (int e = 0; e < WORLD_EVENTS; e++)
 		schedule(w, (enum world_event)e);

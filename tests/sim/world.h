@@ -43,6 +43,7 @@ enum world_event {
 	WORLD_PAUSE,
 	WORLD_JUMP, /* the counter parts from the kernel's clocks */
 	WORLD_CLOCKSOURCE,
+	WORLD_MOVE, /* to another host, as the VMClock tells */
 	WORLD_EVENTS
 };
 
@@ -73,6 +74,7 @@ struct world {
 	bool listed; /* and it lists it */
 	bool has_coarse;
 	bool suspend_stops_counter;
+	struct world_vmclock *vmclock; /* NULL: there is none */
 	struct os_timex timex;
 	double untold; /* rate that timex does not have */
 	enum world_sync sync;
