@@ -14,7 +14,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #define INPUT_MAX 8192
-#define SEEDS_MAX 64
+#define SEEDS_MAX 128
 
 struct input {
 	uint8_t data[INPUT_MAX];
