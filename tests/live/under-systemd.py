@@ -214,6 +214,30 @@ def test_sandbox_takes_nothing_that_is_needed(m):
     assert status["page"]["kept"]
 
 
+def test_sandbox_has_the_vmclock_where_there_is_one(m):
+    """No hypervisor here has one: /dev/zero stands in, which can be opened and mapped, and is none."""
+    folder = "/run/systemd/system/vdsotimed.service.d/"
+    m.told("mknod", "--mode=0440", "/dev/vmclock0", "c", "1", "5")
+    m.told("chgrp", "vdsotime", "/dev/vmclock0")
+    m.told("systemctl", "restart", "vdsotimed")
+    assert_equal(m.status()["counter"]["vmclock"], "absent")
+    m.write(folder + "look.conf", "[Service]\nExecStartPre=/usr/bin/head --bytes=1 /dev/vmclock0\n")
+    found = m.run("find", "/usr/share", "/usr/local/share", "-path", "*/vdsotimed/vmclock.conf")
+    m.told("ln", "--symbolic", found.stdout.strip(), folder)
+    m.told("systemctl", "daemon-reload")
+    m.told("systemctl", "restart", "vdsotimed")
+    assert_equal(m.status()["counter"]["vmclock"], "unusable")
+    # The same drop-in does no harm where there is no such device.
+    for left in ("/dev/vmclock0", folder + "look.conf"):
+        os.unlink(m.root + left)
+    m.told("systemctl", "daemon-reload")
+    m.told("systemctl", "restart", "vdsotimed")
+    assert_equal(m.status()["counter"]["vmclock"], "absent")
+    os.unlink(m.root + folder + "vmclock.conf")
+    m.told("systemctl", "daemon-reload")
+    m.told("systemctl", "restart", "vdsotimed")
+
+
 def test_peers_are_told_apart(m):
     """With PrivateUsers= all but the daemon's own user would be nobody, and share one quota."""
     told = m.told(
