@@ -63,6 +63,7 @@ static void describe_sync(const struct keeper *k, struct keeper_status *s)
 	const struct os_timex *t = &k->sample.timex;
 
 	s->sync = k->sync.state;
+	s->sync_reported = sync_is_reported(&k->sync);
 	s->leap = k->sync.leap;
 	s->tai_offset_s = k->sample.tai_offset_s;
 	if (k->sample.timex_error)

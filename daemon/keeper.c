@@ -234,6 +234,14 @@ int keeper_read(
 	return 0;
 }
 
+void keeper_take_report(struct keeper *k, const struct chrony_report *report)
+{
+	if (report)
+		sync_take_report(&k->sync, report);
+	else
+		sync_drop_report(&k->sync);
+}
+
 int keeper_page_fd(const struct keeper *k)
 {
 	return k->writer.reader_fd;

@@ -19,6 +19,7 @@
 
 #include "daemon/event.h"
 
+struct chrony_report;
 struct keeper;
 struct os;
 
@@ -77,6 +78,7 @@ struct keeper_status {
 
 	/* the kernel's clock against UTC */
 	uint32_t sync; /* enum keeper_sync */
+	bool sync_reported; /* by chronyd itself, and not through the kernel */
 	uint64_t error_ns; /* claimed bound now; UINT64_MAX: none */
 	uint64_t maxerror_ns; /* the kernel's own words */
 	uint64_t esterror_ns;
@@ -127,6 +129,12 @@ uint64_t keeper_tick(struct keeper *k);
 
 /* A clock was set (the cancelled timerfd says so): look at once.  Returns as keeper_tick(). */
 uint64_t keeper_interrupt(struct keeper *k);
+
+/*
+ * What chronyd said of the clock; in force with the next tick, and while it is fresh.  NULL: it is
+ * asked no more.
+ */
+void keeper_take_report(struct keeper *k, const struct chrony_report *report);
 
 /* Called for each disturbance as it is found, after it is on the page.  One receiver. */
 void keeper_on_event(struct keeper *k, void (*call)(void *data, const struct event *e), void *data);

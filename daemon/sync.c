@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/sync.h"
 
+#include <stdlib.h>
 #include <sys/timex.h>
 
 #define NSEC_PER_USEC 1000
@@ -8,6 +9,10 @@
 #define NSEC_PER_DAY (86400 * (int64_t)NSEC_PER_SEC)
 /* kernel/time/ntp.c, second_overflow(): time_maxerror += MAXFREQ / NSEC_PER_USEC */
 #define KERNEL_GROWTH_US 500
+
+/* struct timex.tick, include/linux/timex.h: a us of it is 100 ppm, at USER_HZ 100 */
+#define NOMINAL_TICK_US 10000
+#define PPB_PER_TICK_US 100000
 
 /*
  * How long ago a claim may have been made that is found at the first look: before the end of the
@@ -26,6 +31,24 @@ void sync_init(struct sync *s)
 void sync_forget(struct sync *s)
 {
 	s->has_claim = false;
+	s->was_set = true;
+}
+
+void sync_take_report(struct sync *s, const struct chrony_report *report)
+{
+	s->has_come = true;
+	s->come = *report;
+}
+
+void sync_drop_report(struct sync *s)
+{
+	s->has_come = false;
+	s->has_report = false;
+}
+
+bool sync_is_reported(const struct sync *s)
+{
+	return s->has_report;
 }
 
 /* What STA_INS and STA_DEL ask for, unless the kernel has done it. */
@@ -71,12 +94,9 @@ static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t boo
 	s->claimed_at_ns = s->has_look ? s->last_look_ns : boottime_ns - UNSEEN_NS;
 }
 
-void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t boottime_ns)
+/* What the kernel was told, and by that the state. */
+static void look_at_kernel(struct sync *s, const struct os_timex *timex, int64_t boottime_ns)
 {
-	if (error) {
-		sync_init(s);
-		return;
-	}
 	s->due = due_of(timex);
 	s->told_done = timex->state == TIME_OOP || timex->state == TIME_WAIT;
 	if (timex->status & STA_UNSYNC) {
@@ -89,20 +109,82 @@ void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t 
 	look_for_claim(s, timex, boottime_ns);
 	s->has_look = true;
 	s->last_maxerror_us = timex->maxerror_us;
-	s->last_look_ns = boottime_ns;
 	s->state = s->has_claim ? KEEPER_SYNC_CLAIMED : KEEPER_SYNC_UNQUANTIFIED;
+}
+
+/* The rate that adjtimex asks for, against nominal. */
+static int64_t rate_of(const struct os_timex *t)
+{
+	return t->frequency * 1000 / 65536 + (t->tick_us - NOMINAL_TICK_US) * PPB_PER_TICK_US;
+}
+
+/* Some ns for drift_ppb over elapsed_ns; centuries at any drift stay within 64 bits. */
+static uint64_t drift_ns(uint64_t elapsed_ns, uint64_t drift_ppb)
+{
+	return elapsed_ns / NSEC_PER_SEC * drift_ppb +
+	       elapsed_ns % NSEC_PER_SEC * drift_ppb / NSEC_PER_SEC + 1;
+}
+
+/*
+ * A clock that was set makes what was asked before that was noticed void, also when the reply is
+ * still under way: it may be of the clock as it was.
+ */
+static void adopt_report(struct sync *s, int64_t boottime_ns)
+{
+	if (s->was_set) {
+		s->valid_from_ns = boottime_ns;
+		s->has_report = false;
+	}
+	s->was_set = false;
+	if (s->has_come && s->come.asked_at_ns >= s->valid_from_ns) {
+		s->has_report = true;
+		s->report = s->come;
+		s->report_rate_ppb = s->rate_ppb;
+		s->report_moved_ns = 0;
+	}
+	s->has_come = false;
+}
+
+/* When the rate changed between two looks is not known: the larger distance is that of all. */
+static void age_report(struct sync *s, const struct os_timex *timex, int64_t boottime_ns)
+{
+	uint64_t before_ppb = (uint64_t)llabs(s->rate_ppb - s->report_rate_ppb);
+	uint64_t now_ppb = (uint64_t)llabs(rate_of(timex) - s->report_rate_ppb);
+	uint64_t moved_ppb = before_ppb > now_ppb ? before_ppb : now_ppb;
+
+	if (boottime_ns - s->report.asked_at_ns > SYNC_REPORT_AGE_MAX_NS)
+		s->has_report = false;
+	if (moved_ppb && boottime_ns > s->last_look_ns)
+		s->report_moved_ns +=
+			drift_ns((uint64_t)(boottime_ns - s->last_look_ns), moved_ppb);
+}
+
+void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t boottime_ns)
+{
+	if (error) {
+		sync_init(s);
+		return;
+	}
+	adopt_report(s, boottime_ns);
+	if (s->has_report)
+		age_report(s, timex, boottime_ns);
+	look_at_kernel(s, timex, boottime_ns);
+	if (s->has_report)
+		s->state =
+			s->report.synchronised ? KEEPER_SYNC_CLAIMED : KEEPER_SYNC_UNSYNCHRONISED;
+	s->rate_ppb = rate_of(timex);
+	s->last_look_ns = boottime_ns;
 }
 
 uint64_t sync_error_ns(const struct sync *s, int64_t boottime_ns, uint64_t drift_ppb)
 {
-	uint64_t age_ns;
+	int64_t since_ns = s->has_report ? s->report.asked_at_ns : s->claimed_at_ns;
+	uint64_t claim_ns = s->has_report ? s->report.bound_ns + s->report_moved_ns : s->claim_ns;
 
-	if (s->state != KEEPER_SYNC_CLAIMED || !s->has_claim)
+	if (s->state != KEEPER_SYNC_CLAIMED || (!s->has_report && !s->has_claim))
 		return SYNC_NO_BOUND;
-	age_ns = boottime_ns > s->claimed_at_ns ? (uint64_t)(boottime_ns - s->claimed_at_ns) : 0;
-	/* seconds and the rest apart, so that centuries at any drift stay within 64 bits */
-	return s->claim_ns + age_ns / NSEC_PER_SEC * drift_ppb +
-	       age_ns % NSEC_PER_SEC * drift_ppb / NSEC_PER_SEC + 1;
+	return claim_ns +
+	       drift_ns(boottime_ns > since_ns ? (uint64_t)(boottime_ns - since_ns) : 0, drift_ppb);
 }
 
 int64_t sync_until_leap_ns(const struct sync *s, int64_t realtime_ns)

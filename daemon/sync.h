@@ -13,6 +13,11 @@
  * looks like an excellent bound.  A number that is 0, or that only the kernel's growth can have
  * made, is unquantified.
  *
+ * Where chronyd is asked for its own report (see chrony.h), that stands in the place of the
+ * kernel's number while it is fresh: it is the same daemon's word, of seconds ago.  It was given at
+ * the rate that the clock had then, so any change of rate since then (chronyd may have begun a
+ * slew) counts against it until the next.
+ *
  * Pure.
  */
 #ifndef VDSOTIMED_SYNC_H
@@ -23,10 +28,14 @@
 
 #include <vdsotime/quality.h>
 
+#include "daemon/chrony.h"
 #include "daemon/keeper.h"
 #include "daemon/os.h"
 
 #define SYNC_NO_BOUND UINT64_MAX
+
+/* An older report is dropped: chronyd is gone, or is held up. */
+#define SYNC_REPORT_AGE_MAX_NS INT64_C(16000000000)
 
 struct sync {
 	enum keeper_sync state;
@@ -37,6 +46,15 @@ struct sync {
 	int64_t last_look_ns; /* BOOTTIME */
 	uint64_t claim_ns; /* at claimed_at_ns */
 	int64_t claimed_at_ns; /* BOOTTIME, no later than it was made */
+	bool has_come;
+	struct chrony_report come; /* since the last look */
+	bool has_report;
+	struct chrony_report report;
+	int64_t report_rate_ppb; /* of the last look before it came */
+	uint64_t report_moved_ns; /* what changes of the rate may have added since */
+	int64_t rate_ppb; /* of the last look */
+	bool was_set; /* REALTIME was, since the last look */
+	int64_t valid_from_ns; /* BOOTTIME; a report asked for earlier is of another clock */
 	uint32_t leap; /* enum vdsotime_leap: what may be told */
 	uint32_t due; /* enum vdsotime_leap: what the kernel will do, synchronised or not */
 	bool told_done; /* the kernel says that the leap is over, some ms before it is */
@@ -47,7 +65,19 @@ void sync_init(struct sync *s);
 /* Take a look at what adjtimex said at boottime_ns; error: 0, or why it said nothing. */
 void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t boottime_ns);
 
-/* REALTIME was set: no earlier claim holds, and only a new one will do. */
+/* chronyd's report; in force with the next look. */
+void sync_take_report(struct sync *s, const struct chrony_report *report);
+
+/* The chronyd that was asked is asked no more. */
+void sync_drop_report(struct sync *s);
+
+/* Does the state rest on chronyd's report, and not on what the kernel was told? */
+bool sync_is_reported(const struct sync *s);
+
+/*
+ * REALTIME was set before the look that comes next: no claim made before that look holds, and only
+ * a new one will do.
+ */
 void sync_forget(struct sync *s);
 
 /* The bound at boottime_ns with the claim grown at drift_ppb, or SYNC_NO_BOUND. */

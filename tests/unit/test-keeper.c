@@ -18,6 +18,7 @@
 #include <vdsotime/page.h>
 #include <vdsotime/vdso.h>
 
+#include "daemon/chrony.h"
 #include "daemon/keeper.h"
 #include "daemon/line.h"
 #include "daemon/os.h"
@@ -502,6 +503,51 @@ static void test_claim_is_on_the_page_with_its_growth(void **state)
 	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] == VDSOTIME_NO_ERROR_BOUND);
 }
 
+static void report(uint64_t bound_ns)
+{
+	const struct chrony_report r = {
+		.synchronised = bound_ns > 0,
+		.bound_ns = bound_ns,
+		.asked_at_ns = fake_os_clock(&f, CLOCK_BOOTTIME),
+	};
+
+	keeper_take_report(k, &r);
+}
+
+static void test_chronyds_report_is_on_the_page_and_told(void **state)
+{
+	struct keeper_status s;
+	uint64_t before;
+
+	(void)state;
+	settle();
+	before = epoch();
+	report(4711);
+	tick();
+	assert_int_equal(VDSOTIME_FLAGS_QUALITY(line().extra[VDSOTIME_EXTRA_FLAGS]),
+		VDSOTIME_QUALITY_CLAIMED);
+	/* 100 ms at 50 ppm */
+	assert_in_range(line().extra[VDSOTIME_EXTRA_ERROR] - line().extra[VDSOTIME_EXTRA_TRACKING],
+		4711 + 5000, 4711 + 5100);
+	keeper_status(k, &s);
+	assert_true(s.sync_reported);
+	assert_true(was_heard(EVENT_SYNC_CHANGED));
+	/* a clock that was set is another clock */
+	f.realtime_offset_ns += SEC;
+	tick();
+	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] == VDSOTIME_NO_ERROR_BOUND);
+	keeper_status(k, &s);
+	assert_false(s.sync_reported);
+	assert_int_equal(epoch(), before + 1);
+	report(4711);
+	tick();
+	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] != VDSOTIME_NO_ERROR_BOUND);
+	/* nor does chronyd speak for ever */
+	keeper_take_report(k, NULL);
+	tick();
+	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] == VDSOTIME_NO_ERROR_BOUND);
+}
+
 /* The kernel's own doing, at the first tick of the second. */
 static void leap(int64_t by_ns)
 {
@@ -820,6 +866,7 @@ int main(void)
 		TEST(test_counter_policy_is_obeyed_from_the_next_round),
 		TEST(test_refused_timex_is_a_state_and_no_failure),
 		TEST(test_claim_is_on_the_page_with_its_growth),
+		TEST(test_chronyds_report_is_on_the_page_and_told),
 		TEST(test_no_line_reaches_an_inserted_second),
 		TEST(test_no_line_reaches_a_deleted_second),
 		TEST(test_next_life_goes_on_without_an_epoch),

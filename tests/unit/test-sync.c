@@ -191,6 +191,151 @@ static void test_set_clock_has_no_claim_until_a_new_one(void **state)
 	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
 }
 
+static void take_report(int64_t asked_ago_ns, uint64_t bound_ns)
+{
+	const struct chrony_report report = {
+		.synchronised = bound_ns > 0,
+		.bound_ns = bound_ns,
+		.asked_at_ns = now_ns - asked_ago_ns,
+	};
+
+	sync_take_report(&s, &report);
+}
+
+static void test_report_stands_in_the_place_of_the_kernels_claim(void **state)
+{
+	(void)state;
+	look(0, 23171);
+	take_report(MS, 5000);
+	/* not before a look has seen that the clock was not set */
+	assert_true(error_ns() >= 23171000);
+	look(100 * MS, 23171);
+	assert_true(sync_is_reported(&s));
+	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
+	/* 101 ms at 50 ppm */
+	assert_in_range(error_ns(), 5000 + 5050, 5000 + 5050 + 10);
+	look(3 * SEC, 23171 + 1500);
+	assert_in_range(error_ns(), 5000 + 155050, 5000 + 155050 + 10);
+}
+
+static void test_report_holds_also_where_the_kernel_was_told_nothing(void **state)
+{
+	(void)state;
+	/* chronyd without rtcsync */
+	t.status = STA_UNSYNC;
+	look(0, 16000000);
+	take_report(0, 5000);
+	look(100 * MS, 16000000);
+	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
+	assert_in_range(error_ns(), 10000, 10010);
+	assert_int_equal(s.leap, VDSOTIME_LEAP_UNKNOWN);
+}
+
+static void test_chronyd_that_is_not_synchronised_is_believed(void **state)
+{
+	(void)state;
+	look(0, 1207);
+	take_report(0, 0);
+	look(100 * MS, 1207);
+	assert_true(sync_is_reported(&s));
+	assert_int_equal(s.state, KEEPER_SYNC_UNSYNCHRONISED);
+	assert_true(error_ns() == SYNC_NO_BOUND);
+}
+
+static void test_old_report_gives_way_to_the_kernels_claim(void **state)
+{
+	(void)state;
+	look(0, 23171);
+	take_report(0, 5000);
+	look(SYNC_REPORT_AGE_MAX_NS, 23171 + 8000);
+	assert_true(sync_is_reported(&s));
+	look(1, 23171 + 8000);
+	assert_false(sync_is_reported(&s));
+	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
+	assert_true(error_ns() >= 23171000);
+	/* one that was too old when it came does not count either */
+	take_report(SYNC_REPORT_AGE_MAX_NS + 1, 5000);
+	look(0, 23171 + 8000);
+	assert_false(sync_is_reported(&s));
+}
+
+static void test_chronyd_that_is_asked_no_more_is_forgotten(void **state)
+{
+	(void)state;
+	look(0, 23171);
+	take_report(0, 5000);
+	look(100 * MS, 23171);
+	take_report(0, 4000);
+	sync_drop_report(&s);
+	look(100 * MS, 23171);
+	assert_false(sync_is_reported(&s));
+	assert_true(error_ns() >= 23171000);
+}
+
+static void test_change_of_the_rate_counts_against_a_report(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	/* 12 ppm, as at the report */
+	t.frequency = 12 * 65536;
+	look(0, 23171);
+	take_report(0, 5000);
+	look(100 * MS, 23171);
+	assert_in_range(error_ns(), 10000, 10010);
+	before = error_ns();
+	/* a slew began somewhere in between: 300 ppm for a second, and 50 for drift */
+	t.tick_us = 10003;
+	look(SEC, 23171 + 500);
+	assert_in_range(error_ns(), before + 350000, before + 350010);
+	/* it ended somewhere in between */
+	t.tick_us = 10000;
+	look(SEC, 23171 + 1000);
+	assert_in_range(error_ns(), before + 700000, before + 700020);
+	look(SEC, 23171 + 1500);
+	assert_in_range(error_ns(), before + 750000, before + 750020);
+	/* frequency as well as tick, downwards too */
+	t.frequency = 2 * 65536;
+	look(SEC, 23171 + 2000);
+	assert_in_range(error_ns(), before + 810000, before + 810030);
+	/* the next report knows of all that */
+	take_report(0, 5000);
+	look(100 * MS, 23171 + 2000);
+	assert_in_range(error_ns(), 10000, 10010);
+}
+
+static void test_set_clock_has_no_report_until_one_asked_for_since(void **state)
+{
+	(void)state;
+	look(0, 23171);
+	take_report(0, 5000);
+	look(100 * MS, 23171);
+	/* as the keeper does: seen by a look, told before it is taken in */
+	sync_forget(&s);
+	take_report(MS, 4000);
+	look(0, 23171);
+	assert_false(sync_is_reported(&s));
+	assert_int_equal(s.state, KEEPER_SYNC_UNQUANTIFIED);
+	/* a reply that was under way */
+	take_report(MS, 4000);
+	look(100 * MS, 23171);
+	assert_false(sync_is_reported(&s));
+	take_report(0, 4000);
+	look(100 * MS, 23171);
+	assert_true(sync_is_reported(&s));
+	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
+}
+
+static void test_report_is_not_used_where_the_rate_cannot_be_seen(void **state)
+{
+	(void)state;
+	take_report(0, 5000);
+	sync_look(&s, &t, -EPERM, now_ns);
+	assert_int_equal(s.state, KEEPER_SYNC_UNKNOWN);
+	assert_false(sync_is_reported(&s));
+	assert_true(error_ns() == SYNC_NO_BOUND);
+}
+
 static void test_bound_is_never_zero_nor_overflows(void **state)
 {
 	(void)state;
@@ -282,6 +427,17 @@ int main(void)
 		cmocka_unit_test_setup(test_humbler_claim_is_taken, begin),
 		cmocka_unit_test_setup(test_growth_by_the_kernel_is_no_claim, begin),
 		cmocka_unit_test_setup(test_set_clock_has_no_claim_until_a_new_one, begin),
+		cmocka_unit_test_setup(test_report_stands_in_the_place_of_the_kernels_claim, begin),
+		cmocka_unit_test_setup(
+			test_report_holds_also_where_the_kernel_was_told_nothing, begin),
+		cmocka_unit_test_setup(test_chronyd_that_is_not_synchronised_is_believed, begin),
+		cmocka_unit_test_setup(test_old_report_gives_way_to_the_kernels_claim, begin),
+		cmocka_unit_test_setup(test_chronyd_that_is_asked_no_more_is_forgotten, begin),
+		cmocka_unit_test_setup(test_change_of_the_rate_counts_against_a_report, begin),
+		cmocka_unit_test_setup(
+			test_set_clock_has_no_report_until_one_asked_for_since, begin),
+		cmocka_unit_test_setup(
+			test_report_is_not_used_where_the_rate_cannot_be_seen, begin),
 		cmocka_unit_test_setup(test_bound_is_never_zero_nor_overflows, begin),
 		cmocka_unit_test_setup(test_leap_is_told_and_counted_down, begin),
 		cmocka_unit_test_setup(test_leap_that_the_kernel_is_late_with_is_waited_for, begin),
