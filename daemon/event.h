@@ -13,6 +13,8 @@
 /* X(name in C, name on the wire and in the journal, sentence) */
 #define EVENT_LIST(X) \
 	X(EVENT_CLOCK_SET, "clockSet", "REALTIME was set") \
+	X(EVENT_LEAP_ANNOUNCED, "leapAnnounced", "a leap second is to end the UTC day") \
+	X(EVENT_LEAP_SECOND, "leapSecond", "the kernel made a leap second") \
 	X(EVENT_TAI_CHANGED, "taiChanged", "the TAI offset was changed") \
 	X(EVENT_SUSPENDED, "suspended", "the machine was suspended") \
 	X(EVENT_JUMPED, "jumped", "MONOTONIC and the counter parted") \
@@ -34,7 +36,7 @@ struct event {
 	enum event_kind kind;
 	int64_t realtime_ns; /* when it was found */
 	int64_t monotonic_ns; /* the same instant */
-	int64_t amount; /* ns for steps and jumps, ppb for rates, else 0 */
+	int64_t amount; /* ns for steps, moves and jumps, ppb for rates, s for leaps, else 0 */
 	uint64_t epoch; /* in force after it */
 };
 

@@ -87,31 +87,67 @@ static void judge_page(struct keeper *k, const struct sample *s)
 	k->residual_max_ns = fmax(k->residual_max_ns, fabs(k->residual_ns));
 }
 
-static bool was_leap(const struct keeper *k, const struct sample *s)
+/* By how many seconds TAI will be further from UTC once the kernel has leapt. */
+static int32_t leap_of(uint32_t due)
 {
-	int64_t step = s->realtime_offset_ns - k->sample.realtime_offset_ns;
+	return due == VDSOTIME_LEAP_INSERT ? 1 : due == VDSOTIME_LEAP_DELETE ? -1 : 0;
+}
 
-	return (k->sync.due == VDSOTIME_LEAP_INSERT && step == -NSEC_PER_SEC) ||
-	       (k->sync.due == VDSOTIME_LEAP_DELETE && step == NSEC_PER_SEC);
+/* May the kernel have been leaping while this sample was taken? */
+static bool is_of_leap(const struct keeper *k, const struct sample *s)
+{
+	return sync_until_leap_ns(&k->sync, s->monotonic.ns + s->realtime_offset_ns) == 0;
+}
+
+/*
+ * What happened to REALTIME, and to TAI against it.  A leap second moves both at once, but may do
+ * so in the midst of a sample: then TAI comes first.
+ */
+static void compare_wall_clocks(struct keeper *k, const struct sample *s, struct news *n)
+{
+	const struct sample *last = &k->sample;
+	int64_t step = s->realtime_offset_ns - last->realtime_offset_ns;
+	int32_t tai_change = s->tai_offset_s - last->tai_offset_s;
+	int32_t leap = leap_of(k->sync.due);
+	bool leapt = leap != 0 && step == -leap * (int64_t)NSEC_PER_SEC &&
+		     (tai_change == leap || is_of_leap(k, last));
+
+	if (leapt) {
+		news_add(n, EVENT_LEAP_SECOND, leap);
+	} else if (step != 0) {
+		news_add(n, EVENT_CLOCK_SET, step);
+		/* whoever set the clock has said nothing of its error yet */
+		sync_forget(&k->sync);
+	}
+	if (tai_change != 0 && !(tai_change == leap && (leapt || is_of_leap(k, s))))
+		news_add(n, EVENT_TAI_CHANGED, (int64_t)tai_change * NSEC_PER_SEC);
+	if (step != 0 || tai_change != 0)
+		k->disturbed = true;
 }
 
 static void compare_offsets(struct keeper *k, const struct sample *s, struct news *n)
 {
-	const struct sample *last = &k->sample;
+	int64_t slept_ns = s->boottime_offset_ns - k->sample.boottime_offset_ns;
 
-	if (s->boottime_offset_ns != last->boottime_offset_ns)
-		news_add(n, EVENT_SUSPENDED, s->boottime_offset_ns - last->boottime_offset_ns);
-	if (s->realtime_offset_ns != last->realtime_offset_ns)
-		news_add(n, EVENT_CLOCK_SET, s->realtime_offset_ns - last->realtime_offset_ns);
-	if (s->tai_offset_s != last->tai_offset_s)
-		news_add(n, EVENT_TAI_CHANGED,
-			(int64_t)(s->tai_offset_s - last->tai_offset_s) * NSEC_PER_SEC);
-	if (n->count)
+	if (slept_ns != 0) {
+		news_add(n, EVENT_SUSPENDED, slept_ns);
 		k->disturbed = true;
-	/* whoever set the clock has said nothing of its error yet, unless it was the kernel that
-	 * leapt */
-	if (s->realtime_offset_ns != last->realtime_offset_ns && !was_leap(k, s))
-		sync_forget(&k->sync);
+	}
+	compare_wall_clocks(k, s, n);
+}
+
+static void look_at_sync(struct keeper *k, const struct sample *s, struct news *n)
+{
+	enum keeper_sync state = k->sync.state;
+	uint32_t due = k->sync.due;
+
+	sync_look(&k->sync, &s->timex, s->timex_error, s->monotonic.ns + s->boottime_offset_ns);
+	if (!k->has_sample)
+		return;
+	if (k->sync.state != state)
+		news_add(n, EVENT_SYNC_CHANGED, 0);
+	if (k->sync.due != due && leap_of(k->sync.due) != 0)
+		news_add(n, EVENT_LEAP_ANNOUNCED, leap_of(k->sync.due));
 }
 
 /* Whatever the hypervisor has done, nothing of before it holds for the counter. */
@@ -160,7 +196,6 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 
 int keeper_look(struct keeper *k, struct news *n)
 {
-	enum keeper_sync before = k->sync.state;
 	struct sample s;
 	int r;
 
@@ -174,9 +209,7 @@ int keeper_look(struct keeper *k, struct news *n)
 	follow_move(k, &s, n);
 	if (k->counter.usable)
 		follow_counter(k, &s, n);
-	sync_look(&k->sync, &s.timex, s.timex_error, s.monotonic.ns + s.boottime_offset_ns);
-	if (k->has_sample && k->sync.state != before)
-		news_add(n, EVENT_SYNC_CHANGED, 0);
+	look_at_sync(k, &s, n);
 	if (k->disturbed)
 		k->residual_max_ns = 0;
 	k->sample = s;

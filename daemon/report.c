@@ -17,6 +17,8 @@ static const struct {
 	const char *unit; /* of the amount; NULL: it has none */
 } events[EVENT_KINDS] = {
 	[EVENT_CLOCK_SET] = { LEVEL_NOTICE, LOG_ID_CLOCK_SET, "ns" },
+	[EVENT_LEAP_ANNOUNCED] = { LEVEL_NOTICE, LOG_ID_CLOCK_SET, "s" },
+	[EVENT_LEAP_SECOND] = { LEVEL_NOTICE, LOG_ID_CLOCK_SET, "s" },
 	[EVENT_TAI_CHANGED] = { LEVEL_NOTICE, LOG_ID_CLOCK_SET, "ns" },
 	[EVENT_SUSPENDED] = { LEVEL_NOTICE, LOG_ID_DISCONTINUITY, "ns" },
 	[EVENT_JUMPED] = { LEVEL_NOTICE, LOG_ID_DISCONTINUITY, "ns" },

@@ -30,7 +30,7 @@ FAULTS = [
     ('claims do not grow', 'daemon/sync.c',
      'return s->claim_ns + age_ns / NSEC_PER_SEC * drift_ppb +', 'return s->claim_ns + 0 * drift_ppb +'),
     ('a set clock is not noticed', 'daemon/keeper-look.c',
-     'if (n->count)\n\t\tk->disturbed = true;', ''),
+     'if (step != 0 || tai_change != 0)\n\t\tk->disturbed = true;', ''),
     ('a jump of the counter is not noticed', 'daemon/discipline.c',
      'if (look_for_jump(d, s, max_slew_ppb)) {', 'if (look_for_jump(d, s, max_slew_ppb) && !d) {'),
     ('what the VMClock tells is not noticed', 'daemon/keeper.c',

@@ -587,12 +587,14 @@ static void pass_leap(uint32_t status, int64_t odd_ns, int64_t by_ns)
 		expect_no_line_past(odd_ns);
 	}
 	assert_false(page_is_on());
+	uint64_t before = epoch();
 	leap(by_ns);
 	keeper_interrupt(k);
 	expect_followed();
-	assert_int_equal(amount_heard(EVENT_CLOCK_SET), by_ns);
-	assert_int_equal(amount_heard(EVENT_TAI_CHANGED), -by_ns);
-	assert_true(epoch() >= 1);
+	assert_int_equal(amount_heard(EVENT_LEAP_SECOND), -by_ns / SEC);
+	assert_false(was_heard(EVENT_CLOCK_SET));
+	assert_false(was_heard(EVENT_TAI_CHANGED));
+	assert_true(epoch() > before);
 	/* the kernel's own step says nothing against its daemon's claim */
 	assert_int_equal(VDSOTIME_FLAGS_QUALITY(line().extra[VDSOTIME_EXTRA_FLAGS]),
 		VDSOTIME_QUALITY_CLAIMED);
@@ -608,6 +610,89 @@ static void test_no_line_reaches_a_deleted_second(void **state)
 {
 	(void)state;
 	pass_leap(STA_DEL, 20000 * DAY_NS - SEC, SEC);
+}
+
+static int64_t leap_in_sample_ns;
+
+/* After REALTIME was looked at, and before TAI is. */
+static void leap_in_the_midst(struct fake_os *fake, int32_t clock_id)
+{
+	if (clock_id == CLOCK_BOOTTIME) {
+		leap(leap_in_sample_ns);
+		fake->on_read = NULL;
+	}
+}
+
+static void pass_leap_in_the_midst(uint32_t status, int64_t odd_ns, int64_t by_ns)
+{
+	f.tai_offset_s = 37;
+	f.timex.status = status;
+	f.timex.state = status & STA_INS ? TIME_INS : TIME_DEL;
+	f.realtime_offset_ns = odd_ns + MS - (int64_t)f.monotonic_ns;
+	keeper_interrupt(k);
+	heard_count = 0;
+	leap_in_sample_ns = by_ns;
+	f.on_read = leap_in_the_midst;
+	uint64_t before = epoch();
+	keeper_interrupt(k);
+	keeper_interrupt(k);
+	assert_int_equal(amount_heard(EVENT_LEAP_SECOND), -by_ns / SEC);
+	assert_false(was_heard(EVENT_CLOCK_SET));
+	assert_false(was_heard(EVENT_TAI_CHANGED));
+	assert_true(epoch() > before);
+}
+
+static void test_leap_in_the_midst_of_a_sample_keeps_its_name(void **state)
+{
+	(void)state;
+	pass_leap_in_the_midst(STA_INS, 20000 * DAY_NS, -SEC);
+	end(NULL);
+	begin(NULL);
+	pass_leap_in_the_midst(STA_DEL, 20000 * DAY_NS - SEC, SEC);
+}
+
+static void test_leap_is_announced_once(void **state)
+{
+	(void)state;
+	settle();
+	f.timex.status = STA_INS;
+	f.timex.state = TIME_OK;
+	tick();
+	assert_int_equal(amount_heard(EVENT_LEAP_ANNOUNCED), 1);
+	assert_int_equal(epoch(), 0);
+	heard_count = 0;
+	f.timex.state = TIME_INS;
+	tick();
+	/* and withdrawn */
+	f.timex.status = STA_PLL;
+	tick();
+	assert_int_equal(heard_count, 0);
+	f.timex.status = STA_DEL;
+	tick();
+	assert_int_equal(amount_heard(EVENT_LEAP_ANNOUNCED), -1);
+}
+
+/* Somebody's doing, whatever is announced. */
+static void test_second_that_is_no_leap_is_a_set_clock(void **state)
+{
+	(void)state;
+	settle();
+	f.timex.status = STA_INS;
+	f.timex.state = TIME_INS;
+	tick();
+	heard_count = 0;
+	f.realtime_offset_ns -= SEC;
+	tick();
+	assert_int_equal(amount_heard(EVENT_CLOCK_SET), -SEC);
+	f.tai_offset_s++;
+	tick();
+	assert_int_equal(amount_heard(EVENT_TAI_CHANGED), SEC);
+	/* and the other way round from what is due */
+	f.realtime_offset_ns += SEC;
+	f.tai_offset_s--;
+	tick();
+	assert_false(was_heard(EVENT_LEAP_SECOND));
+	assert_int_equal(epoch(), 3);
 }
 
 static int next_life(void)
@@ -869,6 +954,9 @@ int main(void)
 		TEST(test_chronyds_report_is_on_the_page_and_told),
 		TEST(test_no_line_reaches_an_inserted_second),
 		TEST(test_no_line_reaches_a_deleted_second),
+		TEST(test_leap_in_the_midst_of_a_sample_keeps_its_name),
+		TEST(test_leap_is_announced_once),
+		TEST(test_second_that_is_no_leap_is_a_set_clock),
 		TEST(test_next_life_goes_on_without_an_epoch),
 		TEST(test_short_lives_on_a_busy_machine_are_not_taken_for_jumps),
 		TEST(test_next_life_knows_what_happened_meanwhile),
