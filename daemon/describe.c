@@ -15,6 +15,7 @@
 
 #include <vdsotime/vdso.h>
 
+#include "daemon/chrony.h"
 #include "daemon/event.h"
 #include "daemon/keeper.h"
 #include "daemon/object.h"
@@ -197,6 +198,14 @@ static const char *const sync_origins[] = {
 	[KEEPER_SYNC_CLAIMED] = "the kernel's maxerror, as whoever disciplines the clock sets it",
 };
 
+static const char *sync_origin(uint32_t sync, bool reported)
+{
+	if (!reported)
+		return sync_origins[sync];
+	return sync == KEEPER_SYNC_CLAIMED ? "chronyd's tracking report"
+					   : "chronyd says that it is not synchronised";
+}
+
 static const char *const leaps[] = { "none", "insert", "delete", "unknown" };
 
 struct json_object *describe_synchronisation(const struct keeper_status *s)
@@ -205,7 +214,8 @@ struct json_object *describe_synchronisation(const struct keeper_status *s)
 	struct object o = object_begin();
 
 	object_add_text(&o, "state", sync_states[sync]);
-	object_add_text(&o, "origin", sync_origins[sync]);
+	object_add_text(&o, "origin", sync_origin(sync, s->sync_reported));
+	object_add_text(&o, "source", s->sync_reported ? "chrony" : "kernel");
 	if (s->error_ns != UINT64_MAX)
 		object_add_uint(&o, "errorNSec", s->error_ns);
 	if (sync != KEEPER_SYNC_UNKNOWN) {
@@ -283,6 +293,17 @@ static void append_count(
 	object_add_text(&one, "reason", reason);
 	object_add_uint(&one, "count", count);
 	object_append(o, array, object_end(&one));
+}
+
+struct json_object *describe_chrony(const struct chrony_counts *c)
+{
+	struct object o = object_begin();
+
+	object_add_uint(&o, "requests", c->requests);
+	object_add_uint(&o, "reports", c->reports);
+	object_add_uint(&o, "lost", c->lost);
+	object_add_uint(&o, "refused", c->refused);
+	return object_end(&o);
 }
 
 static void add_turned_away(struct object *o, const struct statistics *s)

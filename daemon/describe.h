@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct chrony_counts;
 struct event;
 struct json_object;
 struct keeper_status;
@@ -71,6 +72,8 @@ struct json_object *describe_event(const struct event *e, uint64_t number);
  */
 struct json_object *describe_statistics(const struct statistics *s, const char *socket, bool stamps,
 	const char *(*refusal_name)(unsigned int refusal), unsigned int refusals);
+
+struct json_object *describe_chrony(const struct chrony_counts *c);
 
 /* Into o, as a member: the configuration's files. */
 void describe_files(struct object *o, const char *key, const struct server_facts *f);

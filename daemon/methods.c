@@ -208,6 +208,8 @@ static int get_statistics(
 	object_append(&o, array,
 		describe_statistics(
 			&varlink, "varlink", false, varlink_refusal, VARLINK_REFUSAL_COUNT));
+	if (m->facts->chrony != NULL)
+		object_add(&o, "chrony", describe_chrony(m->facts->chrony));
 	return varlink_answer_end(answer, &o);
 }
 

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chrony_counts;
 struct keeper;
 struct loop;
 struct server;
@@ -73,6 +74,7 @@ struct server_facts {
 	const char *version;
 	const char *runtime_dir;
 	const char *const *configuration_files; /* in order, NULL at the end; may be NULL */
+	const struct chrony_counts *chrony; /* what came of asking chronyd; NULL: nothing */
 
 	/*
 	 * Read the configuration again and put it in force; 0, or negative and *ret filled.  NULL:

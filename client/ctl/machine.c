@@ -169,6 +169,7 @@ struct value *machine_synchronisation(int clock_state, const struct timex *timex
 	if (clock_state < 0) {
 		value_add_string(v, "state", "unknown");
 		value_add_string(v, "origin", "the kernel's clock state may not be read here");
+		value_add_string(v, "source", "kernel");
 		value_add_null(v, "errorNSec");
 		value_add_string(v, "leap", "unknown");
 		return v;
@@ -182,6 +183,7 @@ struct value *machine_synchronisation(int clock_state, const struct timex *timex
 	}
 	value_add_string(v, "state", state);
 	value_add_string(v, "origin", origin);
+	value_add_string(v, "source", "kernel");
 	if (strcmp(state, "claimed") == 0)
 		value_add_int(v, "errorNSec", (int64_t)timex->maxerror * 1000);
 	else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdsotimectl stats: what the daemon's sockets have done since its start.
+ * vdsotimectl stats: what the daemon's sockets have done since its start, and what came of asking
+ * chronyd.
  *
  * The counts are printed under the interface's own names, whichever there are: a daemon that counts
  * more is shown in full by an older tool.
@@ -75,16 +76,28 @@ static bool print_member(
 	return true;
 }
 
+static void print_head(const struct ctl *ctl, const char *text)
+{
+	fprintf(ctl->out, "%s%s%s\n", text_color(ctl, TEXT_BOLD), text,
+		text_color(ctl, TEXT_PLAIN));
+}
+
 static void print_text(const struct ctl *ctl, const struct value *reply)
 {
 	const struct value *sockets = value_get(reply, "sockets");
+	const struct value *chrony = value_get(reply, "chrony");
+	uint64_t requests = 0;
 
 	for (size_t i = 0; i < value_length(sockets); i++) {
 		const char *name = value_get_string(value_at(sockets, i), "socket");
 
-		fprintf(ctl->out, "%s%s%s\n", text_color(ctl, TEXT_BOLD), name ? name : "?",
-			text_color(ctl, TEXT_PLAIN));
+		print_head(ctl, name ? name : "?");
 		value_visit(value_at(sockets, i), print_member, &ctl);
+	}
+	value_get_uint(chrony, "requests", &requests);
+	if (requests > 0) {
+		print_head(ctl, "chrony");
+		value_visit(chrony, print_member, &ctl);
 	}
 }
 

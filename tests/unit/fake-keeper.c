@@ -39,6 +39,7 @@ void fake_keeper_init(struct keeper *k)
 			.samples = 1012,
 			.late_publications = 1013,
 			.sync = KEEPER_SYNC_CLAIMED,
+			.sync_reported = true,
 			.error_ns = 1014,
 			.maxerror_ns = 1015,
 			.esterror_ns = 1016,

@@ -17,6 +17,7 @@
 
 #include <json-c/json.h>
 
+#include "daemon/chrony.h"
 #include "daemon/describe.h"
 #include "daemon/interfaces.h"
 #include "daemon/loop.h"
@@ -74,6 +75,8 @@ static bool setting(void *data, size_t number, struct server_setting *ret)
 	return number < sizeof(all) / sizeof(*all);
 }
 
+static const struct chrony_counts chrony = { 7, 4, 2, 1 };
+
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -81,7 +84,15 @@ static int setup(void **state)
 
 	options.peers_max = 70;
 	fake_keeper_init(&w->keeper);
-	w->facts = (struct server_facts){ "9.8.7", "/run/vdsotimed", files, reload, setting, w };
+	w->facts = (struct server_facts){
+		.version = "9.8.7",
+		.runtime_dir = "/run/vdsotimed",
+		.configuration_files = files,
+		.chrony = &chrony,
+		.reload = reload,
+		.setting = setting,
+		.data = w,
+	};
 	assert_int_equal(loop_new(&w->loop, server_watchers(&options)), 0);
 	assert_int_equal(server_new(&w->server, &options, w->loop, &w->keeper, &w->facts), 0);
 	w->methods = (struct methods){ &w->keeper, w->server, &w->facts, 0 };
@@ -197,6 +208,7 @@ static void test_every_reply_is_as_declared_when_nothing_is_known(void **state)
 	w->keeper.vdso = (struct vdsotime_vdso){ .reason = VDSOTIME_REASON_ABSENT };
 	w->keeper.counter_ticks = 0;
 	w->facts.configuration_files = NULL;
+	w->facts.chrony = NULL;
 	w->facts.setting = NULL;
 	check_replies(w);
 
@@ -276,6 +288,7 @@ static void test_all_that_the_keeper_knows_gets_out(void **state)
 	REACHES(tracking_ns, 1);
 	REACHES(samples, 1);
 	REACHES(late_publications, 1);
+	REACHES(sync_reported, false);
 	REACHES(sync, KEEPER_SYNC_UNQUANTIFIED);
 	REACHES(error_ns, 1);
 	REACHES(maxerror_ns, 1);
@@ -299,6 +312,44 @@ static void test_status_tells_of_the_daemon(void **state)
 	status = serve(w, CALL("GetStatus", ""));
 	assert_string_equal(
 		json_object_get_string(at(status, "daemon", "runtimeDirectory")), "/run/?\"?");
+}
+
+static void test_bound_tells_who_has_told_it(void **state)
+{
+	static const struct {
+		uint32_t sync;
+		bool reported;
+		const char *source, *origin;
+	} cases[] = {
+		{ KEEPER_SYNC_CLAIMED, false, "kernel", "the kernel's maxerror" },
+		{ KEEPER_SYNC_CLAIMED, true, "chrony", "chronyd's tracking report" },
+		{ KEEPER_SYNC_UNSYNCHRONISED, false, "kernel", "the kernel says" },
+		{ KEEPER_SYNC_UNSYNCHRONISED, true, "chrony", "chronyd says" },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		w->keeper.status.sync = cases[i].sync;
+		w->keeper.status.sync_reported = cases[i].reported;
+
+		struct json_object *sync =
+			json_object_object_get(serve(w, CALL("GetStatus", "")), "synchronisation");
+		const char *origin = json_object_get_string(json_object_object_get(sync, "origin"));
+
+		assert_string_equal(json_object_get_string(json_object_object_get(sync, "source")),
+			cases[i].source);
+		assert_ptr_equal(strstr(origin, cases[i].origin), origin);
+	}
+}
+
+static void test_statistics_tell_what_came_of_asking_chronyd(void **state)
+{
+	struct json_object *reply = serve(*state, CALL("GetStatistics", ""));
+
+	assert_int_equal(json_object_get_int(at(reply, "chrony", "requests")), 7);
+	assert_int_equal(json_object_get_int(at(reply, "chrony", "reports")), 4);
+	assert_int_equal(json_object_get_int(at(reply, "chrony", "lost")), 2);
+	assert_int_equal(json_object_get_int(at(reply, "chrony", "refused")), 1);
 }
 
 static void test_read_gives_the_clocks_that_are_named(void **state)
@@ -483,6 +534,8 @@ int main(void)
 		TEST(test_every_declared_method_is_there),
 		TEST(test_all_that_the_keeper_knows_gets_out),
 		TEST(test_status_tells_of_the_daemon),
+		TEST(test_bound_tells_who_has_told_it),
+		TEST(test_statistics_tell_what_came_of_asking_chronyd),
 		TEST(test_read_gives_the_clocks_that_are_named),
 		TEST(test_configuration_is_told_setting_by_setting),
 		TEST(test_reload_says_what_is_wrong_and_where),
