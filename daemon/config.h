@@ -28,6 +28,7 @@ struct config_origin {
 
 struct config {
 	struct keeper_options keeper;
+	uint32_t chrony_port; /* chronyd's command port; 0: it is not asked */
 	struct server_options server;
 	uint32_t log_level; /* enum log_level */
 	struct config_files files; /* that were read, in order */

@@ -19,6 +19,7 @@
 #include <vdsotime/vdso.h>
 
 #include "daemon/args.h"
+#include "daemon/chrony-link.h"
 #include "daemon/config.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
@@ -34,7 +35,7 @@
 #define STOP_TIMEOUT_NS UINT64_C(500000000)
 
 /* What the loop watches for us beside the server: the keeper's timer, its watch, the signals. */
-#define OWN_WATCHERS 8
+#define OWN_WATCHERS (8 + CHRONY_WATCHERS)
 
 /* Listeners, the page, the lock, the loop's own and the like. */
 #define OWN_DESCRIPTORS 64
@@ -54,6 +55,7 @@ struct daemon {
 	struct server *server;
 	struct server_facts facts;
 	struct watch *watch;
+	struct chrony_link *chrony;
 	struct loop_timer *tick;
 	struct loop_signal *signals[SIGNALS];
 	char status[512];
@@ -122,6 +124,22 @@ static int load_config(struct daemon *d, struct server_refused_configuration *re
 	return 0;
 }
 
+static void on_report(void *data, const struct chrony_report *report)
+{
+	struct daemon *d = data;
+
+	keeper_take_report(d->keeper, report);
+}
+
+/* The chronyd that is configured now; what another one has said is of no use. */
+static void ask_chrony(struct daemon *d)
+{
+	if (chrony_link_port(d->chrony) == d->config.chrony_port)
+		return;
+	keeper_take_report(d->keeper, NULL);
+	chrony_link_ask(d->chrony, d->config.chrony_port);
+}
+
 /* Also what the server calls for Reload. */
 static int reload(void *data, struct server_refused_configuration *refused)
 {
@@ -138,6 +156,7 @@ static int reload(void *data, struct server_refused_configuration *refused)
 	if (d->config.server.peers_max != server_limits(d->server)->peers_max)
 		log_warning("MaxPeers= and ReservedPeers= are in force only after a restart");
 	keeper_configure(d->keeper, &d->config.keeper);
+	ask_chrony(d);
 	server_configure(d->server, &d->config.server);
 	log_write(LEVEL_INFO, LOG_ID_RELOADED, NULL, "The configuration was read again");
 	notify_ready(d);
@@ -262,6 +281,7 @@ static int start_server(struct daemon *d)
 		.version = VDSOTIME_VERSION,
 		.runtime_dir = d->runtime.dir,
 		.configuration_files = (const char *const *)d->config.files.paths,
+		.chrony = chrony_link_counts(d->chrony),
 		.reload = reload,
 		.setting = setting,
 		.data = d,
@@ -289,6 +309,7 @@ static int start_watchers(struct daemon *d)
 		r = loop_signal_new(d->loop, signals[i], on_signal, d, &d->signals[i]);
 	if (r < 0)
 		return fail(r, "The loop", "cannot watch");
+	ask_chrony(d);
 	keeper_on_event(d->keeper, on_event, d);
 	on_tick(d);
 	return 0;
@@ -328,6 +349,9 @@ static int start(struct daemon *d)
 	r = loop_new(&d->loop, server_watchers(&d->config.server) + OWN_WATCHERS);
 	if (r < 0)
 		return fail(r, "The loop", "cannot be made");
+	r = chrony_link_new(&d->chrony, d->loop, &d->os, on_report, d);
+	if (r < 0)
+		return fail(r, "The link to chronyd", "cannot be made");
 	r = start_keeper(d);
 	if (r == 0)
 		r = start_server(d);
@@ -359,6 +383,7 @@ static void stop(struct daemon *d)
 	for (size_t i = 0; i < SIGNALS; i++)
 		d->signals[i] = loop_signal_free(d->signals[i]);
 	d->watch = watch_free(d->watch);
+	d->chrony = chrony_link_free(d->chrony);
 	d->tick = loop_timer_free(d->tick);
 	d->server = server_free(d->server);
 	d->keeper = keeper_free(d->keeper);

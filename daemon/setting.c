@@ -26,6 +26,7 @@ const struct setting settings[] = {
 	{ "Time", "MaxDrift", AT(keeper.max_drift_ppb), quantity_rates, .min = 1, .max = 500000 },
 	{ "Time", "MaxSlew", AT(keeper.max_slew_ppb), quantity_rates, .min = 1000,
 		.max = 100000000 },
+	{ "Time", "ChronyPort", AT(chrony_port), .min = 0, .max = 65535 },
 	{ "Socket", "MaxPeers", AT(server.peers_max), .min = 8, .max = 65536 },
 	{ "Socket", "MaxPeersPerUser", AT(server.peers_per_user_max), .min = 1, .max = 65536 },
 	{ "Socket", "ReservedPeers", AT(server.peers_reserved), .min = 0, .max = 65535 },

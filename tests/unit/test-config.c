@@ -48,6 +48,7 @@ static void assert_default(const struct config *c)
 	assert_int_equal(c->keeper.fast_period_ns, defaults.keeper.fast_period_ns);
 	assert_int_equal(c->keeper.max_drift_ppb, defaults.keeper.max_drift_ppb);
 	assert_int_equal(c->keeper.max_slew_ppb, defaults.keeper.max_slew_ppb);
+	assert_int_equal(c->chrony_port, 0);
 	assert_int_equal(c->keeper.counter, defaults.keeper.counter);
 	assert_memory_equal(&c->server, &defaults.server, sizeof(defaults.server));
 	assert_int_equal(c->log_level, defaults.log_level);
@@ -72,6 +73,7 @@ static void test_every_setting_is_taken(void **state)
 				   "\tFastPeriod=5ms\r\n"
 				   "MaxDrift=100ppm\n"
 				   "MaxSlew=1%\n"
+				   "ChronyPort=323\n"
 				   "[Socket]\n"
 				   "MaxPeers=100\n"
 				   "MaxPeersPerUser=50\n"
@@ -88,6 +90,7 @@ static void test_every_setting_is_taken(void **state)
 	assert_int_equal(config.keeper.fast_period_ns, 5000000);
 	assert_int_equal(config.keeper.max_drift_ppb, 100000);
 	assert_int_equal(config.keeper.max_slew_ppb, 10000000);
+	assert_int_equal(config.chrony_port, 323);
 	assert_int_equal(config.server.peers_max, 100);
 	assert_int_equal(config.server.peers_per_user_max, 50);
 	assert_int_equal(config.server.peers_reserved, 10);
@@ -115,7 +118,7 @@ static void test_sample_states_the_defaults(void **state)
 	assert_int_equal(load_text(text), 0);
 	assert_string_equal(logged, "");
 	assert_default(&config);
-	assert_int_equal(count, 12);
+	assert_int_equal(count, 13);
 }
 
 static void test_empty_value_brings_the_default_back(void **state)
@@ -165,6 +168,12 @@ static void test_bad_values_are_refused_with_file_and_line(void **state)
 			"from 10ms to 1s" },
 		{ "[Time]\nMaxDrift=50ms\n", 2,
 			"MaxDrift=50ms: expected a rate with its unit from 1ppb to 500ppm" },
+		{ "[Time]\n\nChronyPort=yes\n", 3,
+			"ChronyPort=yes: expected a number from 0 to 65535" },
+		{ "[Time]\nChronyPort=65536\n", 2,
+			"ChronyPort=65536: expected a number from 0 to 65535" },
+		{ "[Time]\nChronyPort=-1\n", 2,
+			"ChronyPort=-1: expected a number from 0 to 65535" },
 		{ "[Time]\nCounter=maybe\n", 2, "Counter=maybe: expected one of auto, trust, off" },
 		{ "[Socket]\nMaxPeers=many\n", 2,
 			"MaxPeers=many: expected a number from 8 to 65536" },
