@@ -197,11 +197,25 @@ static double unseen_of(const struct discipline *d, const struct discipline_orde
 	return (double)o->max_slew_ppb * PPB + fabs(d->factor - 1) + d->rate.uncertainty;
 }
 
-/* By how much that may have moved it since its last sample, at now, ns. */
-static double moved_of(
+/* By how much that may have moved it since its last sample, at some ticks, ns. */
+static double moved_of(const struct discipline *d, const struct model *m, uint64_t ticks,
+	const struct discipline_order *o)
+{
+	return (double)(ticks - m->last.counter_ticks) * m->slope * unseen_of(d, o);
+}
+
+/*
+ * By how much a line is ahead of the model where it starts, to be ahead of the clock until it is
+ * published: meanwhile the clock may move away, and the line comes down to its target.
+ */
+static double lead_of(
 	const struct discipline *d, const struct model *m, const struct discipline_order *o)
 {
-	return (double)(o->now_ticks - m->last.counter_ticks) * m->slope * unseen_of(d, o);
+	double latest = model_bound_ns(m) + moved_of(d, m, o->until_ticks, o) + o->slack_ns;
+	double way =
+		(double)(o->until_ticks - o->now_ticks) / (double)(o->target_ticks - o->now_ticks);
+
+	return latest / (1 - fmin(way, 0.5));
 }
 
 /*
@@ -212,8 +226,7 @@ static double moved_of(
 static struct fixed fresh_start(const struct discipline *d, const struct model *m,
 	const struct track *t, const struct discipline_order *o)
 {
-	struct fixed start = fixed_add(
-		model_at(m, o->now_ticks), model_bound_ns(m) + moved_of(d, m, o) + o->slack_ns);
+	struct fixed start = fixed_add(model_at(m, o->now_ticks), lead_of(d, m, o));
 	struct fixed end;
 	uint64_t end_ticks, window_ns, tracking;
 	double above;
@@ -313,7 +326,8 @@ static struct tracking tracking_of(const struct discipline *d, const struct mode
 	double per_page_ns = m->slope * MULT_ONE / (double)monotonic->mult;
 
 	return (struct tracking){
-		.bound_ns = fabs(lag) + model_bound_ns(m) + moved_of(d, m, o) + o->slack_ns,
+		.bound_ns = fabs(lag) + model_bound_ns(m) + moved_of(d, m, o->now_ticks, o) +
+			    o->slack_ns,
 		.growth = (unseen_of(d, o) + bend) * per_page_ns,
 		.bend = bend,
 	};
