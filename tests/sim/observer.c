@@ -175,24 +175,24 @@ void observer_look(struct observer *o)
 }
 
 /*
- * Without readers of the page, what the counter does is nobody's affair; what the clocksource was
- * when it died, and what the VMClock said, the daemon does not know in its next life; and when it
- * was away for long, the counter may have wandered as far as it has jumped.
+ * Without readers of the page, what the counter does is nobody's affair; what the clocksource was,
+ * and what the VMClock said, before it looked, the daemon does not know in its next life; and when
+ * it was away for long, the counter may have wandered as far as it has jumped.
  */
-static bool nobody_cares(const struct observer *o, bool new_life, uint64_t before_x)
+static bool nobody_cares(const struct observer *o, uint64_t before_x)
 {
 	const struct disturbance *d = &o->world->disturbed;
 	bool off = o->handle.page->line[0].meta & VDSOTIME_META_OFF;
 	bool away = (double)(o->world->x - before_x) > AWAY_S * o->world->hz;
 
 	if (d->event == WORLD_CLOCKSOURCE)
-		return off || new_life;
+		return off || d->x <= o->world->known_x[WORLD_CLOCKSOURCE];
 	if (d->event == WORLD_MOVE)
-		return new_life;
+		return d->x <= o->world->known_x[WORLD_MOVE];
 	return d->event == WORLD_JUMP && (off || away);
 }
 
-void observer_published(struct observer *o, uint64_t since_x, bool new_life)
+void observer_published(struct observer *o, uint64_t since_x)
 {
 	struct disturbance *d = &o->world->disturbed;
 	uint64_t epoch = observer_epoch(o);
@@ -209,7 +209,7 @@ void observer_published(struct observer *o, uint64_t since_x, bool new_life)
 	}
 	if (!d->on || d->x > since_x)
 		return;
-	if (epoch == d->epoch && !nobody_cares(o, new_life, before_x))
+	if (epoch == d->epoch && !nobody_cares(o, before_x))
 		observer_fail(o, "no new epoch %.3f ms after a disturbance (%s)",
 			(double)(o->world->x - d->x) / o->world->hz * 1e3,
 			world_event_name(d->event));

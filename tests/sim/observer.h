@@ -43,7 +43,7 @@ void observer_deinit(struct observer *o);
 void observer_look(struct observer *o);
 
 /* The daemon has sampled and published; it began at since_x, with a life or a round. */
-void observer_published(struct observer *o, uint64_t since_x, bool new_life);
+void observer_published(struct observer *o, uint64_t since_x);
 
 uint64_t observer_epoch(const struct observer *o);
 

@@ -135,7 +135,10 @@ static void live(void)
 {
 	uint64_t since_x = run->world.x;
 	struct keeper_status status;
-	int r = keeper_new(&run->keeper, &run->options, &run->os, &run->vdso, run->page_fd);
+	int r;
+
+	world_begin_life(&run->world);
+	r = keeper_new(&run->keeper, &run->options, &run->os, &run->vdso, run->page_fd);
 
 	run->page_fd = -1;
 	if (r < 0) {
@@ -149,7 +152,7 @@ static void live(void)
 		keeper_status(run->keeper, &status);
 		if (!status.page_restored)
 			observer_fail(&run->observer, "the page was not taken over");
-		observer_published(&run->observer, since_x, true);
+		observer_published(&run->observer, since_x);
 	}
 	run->due_x = run->world.x + world_ticks(&run->world, 1e6);
 	run->death_x = later(run->death_s);
@@ -176,7 +179,7 @@ static void tick(bool interrupted)
 	ns = interrupted ? keeper_interrupt(run->keeper) : keeper_tick(run->keeper);
 	virtual_on_store = NULL;
 	run->observer.publishing = false;
-	observer_published(&run->observer, since_x, false);
+	observer_published(&run->observer, since_x);
 
 	/* a wake-up is never early, and seldom very late */
 	double late = random_log(r, 5e3, 100e3);

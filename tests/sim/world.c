@@ -453,6 +453,17 @@ static void pass_some(struct world *w, uint64_t ns)
 	world_pass(w, ticks + 1);
 }
 
+void world_begin_life(struct world *w)
+{
+	w->known_x[WORLD_CLOCKSOURCE] = w->known_x[WORLD_MOVE] = NEVER;
+}
+
+static void note_first(struct world *w, enum world_event e)
+{
+	if (w->known_x[e] == NEVER)
+		w->known_x[e] = w->x;
+}
+
 uint64_t world_counter(struct world *w)
 {
 	pass_some(w, 12);
@@ -528,9 +539,10 @@ static int os_timex_read(void *ctx, struct os_timex *ret)
 static int os_clocksource_read(
 	void *ctx, char *current, size_t current_bytes, char *available, size_t available_bytes)
 {
-	const struct world *w = ctx;
+	struct world *w = ctx;
 
 	pass_some(ctx, 20000);
+	note_first(w, WORLD_CLOCKSOURCE);
 	strncpy(current, w->on_counter ? "tsc" : "hpet", current_bytes - 1);
 	if (available)
 		strncpy(available, w->listed ? "tsc hpet acpi_pm" : "hpet acpi_pm",
@@ -555,9 +567,10 @@ static int os_time_namespace(void *ctx, uint64_t *ret_dev, uint64_t *ret_ino)
 
 static int os_vmclock_open(void *ctx, int *ret_fd)
 {
-	const struct world *w = ctx;
+	struct world *w = ctx;
 	int fd = w->vmclock ? dup(vmclock_fd) : -1;
 
+	note_first(w, WORLD_MOVE);
 	if (fd < 0)
 		return -ENOENT;
 	*ret_fd = fd;

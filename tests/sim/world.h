@@ -86,6 +86,7 @@ struct world {
 	uint64_t next_any;
 
 	struct disturbance disturbed;
+	uint64_t known_x[WORLD_EVENTS]; /* where the daemon looked at it first, in this life */
 	uint64_t notified_x; /* the timerfd was cancelled; UINT64_MAX: not */
 	uint64_t jumped_x; /* ticks by which x has jumped: timers do not run meanwhile */
 	uint64_t (*page_epoch)(void);
@@ -118,6 +119,9 @@ static inline uint64_t world_ticks(const struct world *w, double ns)
 /* Any of the page's five clocks, or a coarse one, or true time, at x; time stands still. */
 int64_t world_clock(const struct world *w, int32_t clock_id);
 int64_t world_utc(const struct world *w);
+
+/* A daemon comes to life, and knows nothing yet of what it cannot see to have changed. */
+void world_begin_life(struct world *w);
 
 /* The kernel and the counter as the daemon meets them; ctx is the world. */
 void world_os(struct world *w, struct os *ret);
