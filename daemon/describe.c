@@ -312,6 +312,7 @@ static void add_turned_away(struct object *o, const struct statistics *s)
 
 	append_count(o, array, "total", s->turned_away_total);
 	append_count(o, array, "user", s->turned_away_user);
+	append_count(o, array, "bytes", s->turned_away_bytes);
 	append_count(o, array, "system", s->turned_away_system);
 }
 
@@ -338,7 +339,11 @@ struct json_object *describe_statistics(const struct statistics *s, const char *
 		object_add_uint(&o, "attached", s->attached);
 		object_add_uint(&o, "stamps", s->stamps);
 	}
+	object_add_uint(&o, "throttled", s->throttled);
+	object_add_uint(&o, "overdrawn", s->overdrawn);
+	object_add_uint(&o, "heldBytes", s->held_bytes);
 	object_add_int(&o, "subscriptions", s->subscriptions);
+	object_add_uint(&o, "subscriptionsRefused", s->subscriptions_refused);
 	object_add_uint(&o, "ticks", s->ticks);
 	object_add_uint(&o, "ticksLost", s->ticks_lost);
 	object_add_uint(&o, "receivedBytes", s->received_bytes);

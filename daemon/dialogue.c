@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "daemon/keeper.h"
 #include "daemon/loop.h"
@@ -33,7 +32,6 @@ struct dialogue {
 	struct varlink_reply reply; /* under way, when it has a text */
 	size_t sent_bytes; /* of it */
 	struct varlink_stream stream;
-	struct loop_timer *ticks; /* NULL: no stream */
 	struct schedule schedule; /* of the ticks */
 	enum waiting waiting;
 };
@@ -47,14 +45,6 @@ struct input {
 static struct dialogues *dialogues_of(const struct dialogue *d)
 {
 	return (struct dialogues *)(void *)d->peer.set;
-}
-
-static int64_t monotonic_ns(const struct dialogues *ds)
-{
-	int64_t now_ns = 0;
-
-	(void)keeper_read(ds->keeper, CLOCK_MONOTONIC, &now_ns, NULL);
-	return now_ns;
 }
 
 static bool has_frame(const char *at, size_t bytes)
@@ -92,8 +82,10 @@ static int reply_flush(struct dialogue *d)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		statistics->sent_bytes += (uint64_t)n;
 		d->sent_bytes += (size_t)n;
-		if (d->sent_bytes == d->reply.bytes)
+		if (d->sent_bytes == d->reply.bytes) {
+			peer_let_go(&d->peer, d->reply.bytes);
 			varlink_reply_release(&d->reply);
+		}
 	}
 	return 0;
 }
@@ -101,26 +93,24 @@ static int reply_flush(struct dialogue *d)
 /* reply is the dialogue's from here. */
 static int reply_start(struct dialogue *d, const struct varlink_reply *reply)
 {
+	int r = peer_hold(&d->peer, reply->bytes);
+
 	d->reply = *reply;
 	d->sent_bytes = 0;
-	return reply_flush(d);
+	return r < 0 ? r : reply_flush(d);
 }
 
 static void stream_end(struct dialogue *d)
 {
-	if (d->ticks == NULL)
-		return;
-	d->ticks = loop_timer_free(d->ticks);
+	peer_unsubscribe(&d->peer);
 	d->stream = (struct varlink_stream){ 0 };
-	quota_release_subscription(d->peer.set->quota, d->peer.user);
-	d->peer.set->statistics.subscriptions--;
 }
 
 /* What the loop is to watch, and what the timer is for, given how things stand. */
 static void arrange(struct dialogue *d)
 {
 	bool waits = d->reply.text != NULL;
-	bool streams = d->ticks != NULL;
+	bool streams = d->peer.ticks != NULL;
 	bool more = !streams && has_frame(d->kept, d->kept_bytes);
 
 	d->peer.owing = waits || more;
@@ -136,7 +126,7 @@ static void arrange(struct dialogue *d)
 		loop_io_events(d->peer.io, 0);
 	else
 		loop_io_events(d->peer.io, LOOP_READ);
-	if (more && !waits)
+	if (more && !waits && d->peer.waiting_link == NULL)
 		loop_io_again(d->peer.io);
 }
 
@@ -168,7 +158,7 @@ static int stream_events(struct dialogue *d)
 {
 	int r = 1;
 
-	while (r > 0 && d->ticks != NULL && d->reply.text == NULL)
+	while (r > 0 && d->peer.ticks != NULL && d->reply.text == NULL)
 		r = stream_say(d, VARLINK_EVENT);
 	return r < 0 ? r : 0;
 }
@@ -186,8 +176,8 @@ static int stream_tick(struct dialogue *d, int64_t now_ns)
 	d->peer.set->statistics.ticks_lost += lost;
 	if (due && !blocked)
 		r = stream_say(d, VARLINK_TICK);
-	if (r >= 0 && d->ticks != NULL)
-		loop_timer_start(d->ticks, schedule_wait_ns(&d->schedule, now_ns));
+	if (r >= 0 && d->peer.ticks != NULL)
+		loop_timer_start(d->peer.ticks, schedule_wait_ns(&d->schedule, now_ns));
 	if (r >= 0)
 		arrange(d);
 	return r;
@@ -197,27 +187,20 @@ static void stream_due(void *data)
 {
 	struct dialogue *d = data;
 
-	peer_settle(&d->peer, stream_tick(d, monotonic_ns(dialogues_of(d))));
+	peer_settle(&d->peer, stream_tick(d, peer_set_now_ns(d->peer.set)));
 }
 
 /* A method has left a stream: 0, or negative where there is no room for it. */
 static int stream_begin(struct dialogue *d, const struct varlink_stream *stream)
 {
-	struct peer_set *set = d->peer.set;
-	int r = quota_charge_subscription(set->quota, d->peer.user);
+	int r = peer_subscribe(&d->peer, stream_due);
 
 	if (r < 0)
 		return r;
-	r = loop_timer_new(set->loop, stream_due, d, &d->ticks);
-	if (r < 0) {
-		quota_release_subscription(set->quota, d->peer.user);
-		return r;
-	}
 	d->stream = *stream;
-	set->statistics.subscriptions++;
 	if (stream->interval_ns > 0) {
-		schedule_start(&d->schedule, monotonic_ns(dialogues_of(d)), stream->interval_ns);
-		loop_timer_start(d->ticks, stream->interval_ns);
+		schedule_start(&d->schedule, peer_set_now_ns(d->peer.set), stream->interval_ns);
+		loop_timer_start(d->peer.ticks, stream->interval_ns);
 	}
 	return 0;
 }
@@ -241,7 +224,7 @@ static int message_serve(struct dialogue *d, char *message, size_t bytes)
 {
 	struct dialogues *ds = dialogues_of(d);
 	struct statistics *statistics = &ds->set.statistics;
-	int64_t began_ns = monotonic_ns(ds);
+	int64_t began_ns = peer_set_now_ns(&ds->set);
 	struct varlink_reply reply = { 0 };
 	struct varlink_stream stream;
 	bool privileged = quota_privileged(ds->set.quota, d->peer.user->uid);
@@ -258,20 +241,20 @@ static int message_serve(struct dialogue *d, char *message, size_t bytes)
 	}
 	if (r < 0)
 		return r;
-	statistics->requests++;
+	peer_charge_requests(&d->peer, 1, began_ns);
 	r = reply_start(d, &reply);
-	statistics_served(statistics, (uint64_t)(monotonic_ns(ds) - began_ns));
+	statistics_served(statistics, (uint64_t)(peer_set_now_ns(&ds->set) - began_ns));
 	return r;
 }
 
 /* Serve whole messages until the turn is over, a reply does not get out, or a stream begins. */
 static int input_serve(struct dialogue *d, struct input *in)
 {
-	for (int i = 0; i < PEER_TURN && d->reply.text == NULL && d->ticks == NULL; i++) {
+	for (int i = 0; i < PEER_TURN && d->reply.text == NULL && d->peer.ticks == NULL; i++) {
 		char *end = in->bytes > 0 ? memchr(in->at, '\0', in->bytes) : NULL;
 		int r;
 
-		if (end == NULL)
+		if (end == NULL || throttle_hold(&d->peer))
 			break;
 		wait_for(d, WAITING_NOTHING);
 		r = message_serve(d, in->at, (size_t)(end - in->at));
@@ -292,18 +275,21 @@ static int input_keep(struct dialogue *d, const struct input *in)
 	struct dialogues *ds = dialogues_of(d);
 
 	if (in->bytes == DIALOGUE_MESSAGE_MAX &&
-		(d->ticks != NULL || !has_frame(in->at, in->bytes))) {
+		(d->peer.ticks != NULL || !has_frame(in->at, in->bytes))) {
 		ds->set.statistics.refused[VARLINK_REFUSAL_LENGTH]++;
 		return -EMSGSIZE;
 	}
-	if (in->bytes == 0) {
+	if (in->bytes == 0 && d->kept != NULL) {
 		slab_put(&ds->inputs, d->kept);
 		d->kept = NULL;
-	} else {
-		if (d->kept == NULL)
-			d->kept = slab_take(&ds->inputs); /* there is one for every peer */
-		memmove(d->kept, in->at, in->bytes);
+		peer_let_go(&d->peer, DIALOGUE_MESSAGE_MAX);
+	} else if (in->bytes > 0 && d->kept == NULL) {
+		if (peer_hold(&d->peer, DIALOGUE_MESSAGE_MAX) < 0)
+			return -ENOBUFS;
+		d->kept = slab_take(&ds->inputs); /* there is one for every peer */
 	}
+	if (in->bytes > 0)
+		memmove(d->kept, in->at, in->bytes);
 	d->kept_bytes = in->bytes;
 	return 0;
 }
@@ -323,7 +309,7 @@ static int dialogue_turn(struct peer *p, unsigned int events)
 		if (r == 0)
 			r = stream_events(d);
 	} else if (in.bytes < DIALOGUE_MESSAGE_MAX &&
-		   (d->ticks != NULL || !has_frame(in.at, in.bytes))) {
+		   (d->peer.ticks != NULL || !has_frame(in.at, in.bytes))) {
 		r = input_receive(d, &in);
 		dry = r == 0;
 	}
@@ -356,7 +342,6 @@ static void dialogue_gone(struct peer *p)
 	struct dialogue *d = (struct dialogue *)p;
 	struct dialogues *ds = dialogues_of(d);
 
-	stream_end(d);
 	varlink_reply_release(&d->reply);
 	slab_put(&ds->inputs, d->kept);
 	slab_put(&ds->peers, d);
@@ -372,9 +357,14 @@ int dialogues_init(struct dialogues *ds, struct loop *loop, struct quota *quota,
 	const struct keeper *keeper, const struct varlink_service *service, uint32_t peers_max)
 {
 	*ds = (struct dialogues){
-		.set = { .loop = loop, .quota = quota, .calls = &dialogue_calls },
+		.set = {
+			.loop = loop,
+			.quota = quota,
+			.keeper = keeper,
+			.calls = &dialogue_calls,
+			.peer_bytes = sizeof(struct dialogue),
+		},
 		.service = service,
-		.keeper = keeper,
 	};
 	if (slab_init(&ds->peers, peers_max, sizeof(struct dialogue)) < 0 ||
 		slab_init(&ds->inputs, peers_max, DIALOGUE_MESSAGE_MAX) < 0) {
@@ -416,7 +406,7 @@ void dialogues_event(struct dialogues *ds)
 		int r;
 
 		next = p->next;
-		if (d->ticks == NULL)
+		if (d->peer.ticks == NULL)
 			continue;
 		r = stream_events(d);
 		if (r == 0)

@@ -26,13 +26,9 @@ struct keeper;
 /* Bytes of a message, its NUL counted. */
 #define DIALOGUE_MESSAGE_MAX 4096
 
-/* One for the ticks of a stream, beside the peer's own. */
-#define DIALOGUE_WATCHERS (PEER_WATCHERS + 1)
-
 struct dialogues {
 	struct peer_set set;
 	const struct varlink_service *service;
-	const struct keeper *keeper; /* to time how long serving takes */
 	uint64_t frame_timeout_ns;
 	uint64_t stall_timeout_ns;
 	struct slab peers;

@@ -119,6 +119,11 @@ int loop_new(struct loop **ret, uint32_t watchers_max)
 	return 0;
 }
 
+uint32_t loop_watcher_bytes(void)
+{
+	return sizeof(union watcher);
+}
+
 struct loop *loop_free(struct loop *l)
 {
 	if (l == NULL)

@@ -34,6 +34,9 @@ enum {
  */
 int loop_new(struct loop **ret, uint32_t watchers_max);
 
+/* Memory of a descriptor or timer that is watched. */
+uint32_t loop_watcher_bytes(void);
+
 /* Takes NULL, returns NULL.  Handles still open die with it. */
 struct loop *loop_free(struct loop *l);
 

@@ -11,8 +11,10 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "daemon/keeper.h"
 #include "daemon/loop.h"
 #include "daemon/quota.h"
 
@@ -49,15 +51,79 @@ static void peer_unlink(struct peer *p)
 		p->next->link = p->link;
 }
 
+static int hold(struct peer *p, uint64_t bytes)
+{
+	int r = quota_charge_bytes(p->set->quota, p->user, bytes);
+
+	if (r < 0)
+		return r;
+	p->held_bytes += bytes;
+	p->set->statistics.held_bytes += bytes;
+	return 0;
+}
+
+void peer_let_go(struct peer *p, uint64_t bytes)
+{
+	quota_release_bytes(p->set->quota, p->user, bytes);
+	p->held_bytes -= bytes;
+	p->set->statistics.held_bytes -= bytes;
+}
+
+int peer_hold(struct peer *p, uint64_t bytes)
+{
+	int r = hold(p, bytes);
+
+	if (r < 0)
+		p->set->statistics.overdrawn++;
+	return r;
+}
+
+int peer_subscribe(struct peer *p, void (*due)(void *data))
+{
+	struct peer_set *set = p->set;
+	int r = quota_charge_subscription(set->quota, p->user);
+
+	if (r >= 0) {
+		r = hold(p, loop_watcher_bytes());
+		if (r < 0)
+			quota_release_subscription(set->quota, p->user);
+	}
+	if (r < 0) {
+		set->statistics.subscriptions_refused++;
+		return r;
+	}
+	r = loop_timer_new(set->loop, due, p, &p->ticks);
+	if (r < 0) {
+		peer_let_go(p, loop_watcher_bytes());
+		quota_release_subscription(set->quota, p->user);
+		return r;
+	}
+	set->statistics.subscriptions++;
+	return 0;
+}
+
+void peer_unsubscribe(struct peer *p)
+{
+	if (p->ticks == NULL)
+		return;
+	p->ticks = loop_timer_free(p->ticks);
+	peer_let_go(p, loop_watcher_bytes());
+	quota_release_subscription(p->set->quota, p->user);
+	p->set->statistics.subscriptions--;
+}
+
 static void peer_close(struct peer *p)
 {
 	struct peer_set *set = p->set;
 	struct quota_user *user = p->user;
 	int fd = p->fd;
 
+	throttle_leave(p);
 	loop_io_free(p->io);
 	loop_timer_free(p->timer);
 	peer_unlink(p);
+	peer_unsubscribe(p);
+	peer_let_go(p, p->held_bytes);
 	set->calls->gone(p);
 	close_gently(fd);
 	quota_release_peer(set->quota, user);
@@ -99,11 +165,14 @@ int peer_init(struct peer *p, struct peer_set *set, int fd)
 	r = quota_charge_peer(set->quota, uid, &p->user);
 	if (r < 0)
 		return r;
-	r = loop_timer_new(set->loop, peer_expired, p, &p->timer);
+	r = hold(p, set->peer_bytes + PEER_OWN_WATCHERS * loop_watcher_bytes());
+	if (r >= 0)
+		r = loop_timer_new(set->loop, peer_expired, p, &p->timer);
 	if (r >= 0)
 		r = loop_io_new(set->loop, fd, LOOP_READ, peer_ready, p, &p->io);
 	if (r < 0) {
 		loop_timer_free(p->timer);
+		peer_let_go(p, p->held_bytes);
 		quota_release_peer(set->quota, p->user);
 		return r;
 	}
@@ -130,6 +199,7 @@ void peer_set_drain(struct peer_set *set)
 	set->draining = true;
 	for (struct peer *p = set->first; p != NULL; p = next) {
 		next = p->next;
+		throttle_leave(p);
 		peer_settle(p, p->owing ? 0 : set->calls->turn(p, LOOP_READ));
 	}
 }
@@ -139,6 +209,20 @@ void peer_set_close(struct peer_set *set)
 	set->draining = false;
 	while (set->first != NULL)
 		peer_close(set->first);
+}
+
+void peer_charge_requests(struct peer *p, uint32_t count, int64_t now_ns)
+{
+	p->set->statistics.requests += count;
+	quota_charge_requests(p->set->quota, p->user, count, now_ns);
+}
+
+int64_t peer_set_now_ns(const struct peer_set *set)
+{
+	int64_t now_ns = 0;
+
+	(void)keeper_read(set->keeper, CLOCK_MONOTONIC, &now_ns, NULL);
+	return now_ns;
 }
 
 void peer_timer_start(struct peer *p, uint64_t after_ns)

@@ -2,7 +2,8 @@
 /*
  * A peer: one connection, charged to the user behind it, with its watcher and one timer, in the set
  * of those connected to the same socket.  What it says is the business of the conversation
- * (stamps.c, dialogue.c), which embeds it as its first member and lends it its memory.
+ * (stamps.c, dialogue.c), which embeds it as its first member and lends it its memory.  Whatever is
+ * held for it, and each request, is charged through here.
  *
  * The one thing a reader would get wrong: a peer closes only here, after its conversation has
  * returned; a conversation asks for it by a negative return and must not touch the peer after.
@@ -14,7 +15,9 @@
 #include <stdint.h>
 
 #include "daemon/statistics.h"
+#include "daemon/throttle.h"
 
+struct keeper;
 struct loop;
 struct loop_io;
 struct loop_timer;
@@ -28,7 +31,9 @@ struct quota_user;
 /* Bytes of replies that the kernel holds for a peer that does not read (it doubles this). */
 #define PEER_SEND_BUFFER_BYTES 32768
 
-#define PEER_WATCHERS 2
+/* From the start; and beside them a subscription's, and its share of those that wait. */
+#define PEER_OWN_WATCHERS 2
+#define PEER_WATCHERS (PEER_OWN_WATCHERS + 1 + THROTTLE_WATCHERS)
 
 /* How the peers of one socket are talked to. */
 struct peer_calls {
@@ -50,6 +55,8 @@ struct peer_calls {
 struct peer_set {
 	struct loop *loop;
 	struct quota *quota;
+	const struct keeper *keeper; /* tells the time */
+	uint32_t peer_bytes; /* of a peer as the conversation embeds it */
 	const struct peer_calls *calls;
 	void (*emptied)(void *data); /* while draining: the last has gone */
 	void *data;
@@ -65,13 +72,19 @@ struct peer {
 	struct quota_user *user;
 	struct loop_io *io;
 	struct loop_timer *timer;
+	struct loop_timer *ticks; /* of its subscription; NULL: it has none */
 	int fd;
+	uint64_t held_bytes; /* charged to the user */
+	struct peer *waiting_next; /* these three are throttle.c's */
+	struct peer **waiting_link; /* NULL: it does not wait */
+	bool admitted;
 	bool owing; /* the conversation has a reply under way, or frames that are not served yet */
 };
 
 /*
  * Take in a connection: ask who it is, charge the user, watch it for reading.  fd: the peer's own
- * on success, and only then.  0; -EUSERS, -EDQUOT (see quota.h); -ENOSPC; what getsockopt() said.
+ * on success, and only then.  0; -EUSERS, -EDQUOT, -ENOBUFS (see quota.h); -ENOSPC; what
+ * getsockopt() said.
  */
 int peer_init(struct peer *p, struct peer_set *set, int fd);
 
@@ -88,6 +101,28 @@ void peer_set_close(struct peer_set *set);
  * back from serving it outside its turn (a subscription's tick).
  */
 void peer_settle(struct peer *p, int r);
+
+/*
+ * bytes more, or fewer, are held for p; what is held at the end goes with it.  0, or -ENOBUFS: its
+ * user has used its share up, which is counted, and p must be closed.
+ */
+int peer_hold(struct peer *p, uint64_t bytes);
+void peer_let_go(struct peer *p, uint64_t bytes);
+
+/*
+ * Give p a subscription: p->ticks, which calls due with p and is not started yet.  0; -EDQUOT or
+ * -ENOBUFS, which is counted; -ENOSPC.
+ */
+int peer_subscribe(struct peer *p, void (*due)(void *data));
+
+/* May be called without one. */
+void peer_unsubscribe(struct peer *p);
+
+/* A frame with that many requests of p's is being served. */
+void peer_charge_requests(struct peer *p, uint32_t count, int64_t now_ns);
+
+/* CLOCK_MONOTONIC, as it is served. */
+int64_t peer_set_now_ns(const struct peer_set *set);
 
 /* Call expired() and close it unless the timer is stopped or started again before. */
 void peer_timer_start(struct peer *p, uint64_t after_ns);

@@ -22,6 +22,14 @@ const struct quantity_unit quantity_rates[] = {
 	{ NULL, 0 },
 };
 
+const struct quantity_unit quantity_sizes[] = {
+	{ "B", 1 },
+	{ "K", 1 << 10 },
+	{ "M", 1 << 20 },
+	{ "G", 1 << 30 },
+	{ NULL, 0 },
+};
+
 /* strtoull() would take blanks, signs and hexadecimal. */
 static int parse_digits(const char *text, const char **end, uint64_t *ret)
 {

@@ -20,6 +20,7 @@ struct quantity_unit {
 
 extern const struct quantity_unit quantity_durations[]; /* in ns: ns, us, ms, s, min */
 extern const struct quantity_unit quantity_rates[]; /* in ppb: ppb, ppm, % */
+extern const struct quantity_unit quantity_sizes[]; /* in bytes: B, K, M, G; of 1024 each */
 
 /* units NULL: a bare number.  0, -EINVAL, or -ERANGE when it does not fit. */
 int quantity_parse(const char *text, const struct quantity_unit *units, uint64_t *ret);

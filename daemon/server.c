@@ -29,8 +29,6 @@
 
 #define BACKLOG 4096
 
-_Static_assert(STAMPS_WATCHERS == DIALOGUE_WATCHERS, "a peer's watchers are of either kind");
-
 /* What SERVER_SOCKETS says, and the type of each. */
 static const struct {
 	const char *name;
@@ -77,7 +75,7 @@ static struct peer_set *set_of(struct server *s, enum server_socket socket)
 
 uint32_t server_watchers(const struct server_options *options)
 {
-	return options->peers_max * STAMPS_WATCHERS + SERVER_SOCKET_COUNT * LISTENER_WATCHERS + 1;
+	return options->peers_max * PEER_WATCHERS + SERVER_SOCKET_COUNT * LISTENER_WATCHERS + 1;
 }
 
 static struct quota_limits limits_of(const struct server_options *options)
@@ -87,6 +85,8 @@ static struct quota_limits limits_of(const struct server_options *options)
 		.peers_reserved = options->peers_reserved,
 		.peers_per_user_max = options->peers_per_user_max,
 		.subscriptions_per_user_max = options->subscriptions_max,
+		.requests_per_user = options->requests_per_user,
+		.bytes_per_user_max = options->bytes_per_user_max,
 		.privileged_uid = geteuid(),
 	};
 }
@@ -107,6 +107,8 @@ static void server_accepted(void *data, int fd)
 		statistics->turned_away_total++;
 	else if (r == -EDQUOT)
 		statistics->turned_away_user++;
+	else if (r == -ENOBUFS)
+		statistics->turned_away_bytes++;
 	else
 		statistics->turned_away_system++;
 }

@@ -38,6 +38,9 @@ struct server_options {
 	uint32_t peers_per_user_max; /* of one uid, root and the daemon's own apart; 1024 */
 	uint32_t peers_reserved; /* of peers_max, kept for root and the daemon's own uid; 64 */
 	uint32_t subscriptions_max; /* of one uid; 1024 */
+	uint32_t
+		requests_per_user; /* of one uid in a second; 0, the default: as many as it likes */
+	uint64_t bytes_per_user_max; /* of memory, held for one uid; 16 MiB */
 	uint64_t frame_timeout_ns; /* from the first byte of a Varlink message to its last; 2 s */
 	uint64_t stall_timeout_ns; /* a reply is not taken for so long; 5 s */
 };
@@ -46,7 +49,8 @@ struct server_options {
 #define SERVER_OPTIONS_DEFAULT \
 	{ \
 		.peers_max = 8192, .peers_per_user_max = 1024, .peers_reserved = 64, \
-		.subscriptions_max = 1024, .frame_timeout_ns = UINT64_C(2000000000), \
+		.subscriptions_max = 1024, .bytes_per_user_max = UINT64_C(16) << 20, \
+		.frame_timeout_ns = UINT64_C(2000000000), \
 		.stall_timeout_ns = UINT64_C(5000000000), \
 	}
 

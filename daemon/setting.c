@@ -32,6 +32,10 @@ const struct setting settings[] = {
 	{ "Socket", "ReservedPeers", AT(server.peers_reserved), .min = 0, .max = 65535 },
 	{ "Socket", "MaxSubscriptionsPerUser", AT(server.subscriptions_max), .min = 1,
 		.max = 65536 },
+	{ "Socket", "RequestsPerUser", AT(server.requests_per_user), .min = 1, .max = 10000000,
+		.infinity = true },
+	{ "Socket", "BytesPerUser", AT(server.bytes_per_user_max), quantity_sizes, .min = 64 << 10,
+		.max = UINT64_C(4) << 30 },
 	{ "Socket", "FrameTimeout", AT(server.frame_timeout_ns), quantity_durations,
 		.min = 100 * MS, .max = 60000 * MS },
 	{ "Socket", "StallTimeout", AT(server.stall_timeout_ns), quantity_durations,
@@ -93,6 +97,11 @@ int setting_parse(const struct setting *s, const char *text, uint64_t *ret)
 	if (s->choices)
 		return -EINVAL;
 
+	if (s->infinity && strcmp(text, "infinity") == 0) {
+		*ret = 0;
+		return 0;
+	}
+
 	int r = quantity_parse(text, s->units, &value);
 
 	if (r < 0)
@@ -107,6 +116,8 @@ void setting_format(const struct setting *s, uint64_t value, char *text, size_t 
 {
 	if (s->choices)
 		snprintf(text, size_bytes, "%s", s->choices[value - s->min]);
+	else if (s->infinity && value == 0)
+		snprintf(text, size_bytes, "infinity");
 	else
 		quantity_format(text, size_bytes, s->units, value);
 }
@@ -129,9 +140,10 @@ void setting_expected(const struct setting *s, char text[static 160])
 	}
 	quantity_format(min, sizeof(min), s->units, s->min);
 	quantity_format(max, sizeof(max), s->units, s->max);
-	snprintf(text, 160, "%s from %s to %s",
+	snprintf(text, 160, "%s from %s to %s%s",
 		!s->units                        ? "a number"
 		: s->units == quantity_durations ? "a duration with its unit"
+		: s->units == quantity_sizes     ? "a size with its unit"
 						 : "a rate with its unit",
-		min, max);
+		min, max, s->infinity ? ", or infinity" : "");
 }

@@ -28,6 +28,7 @@ struct setting {
 	const struct quantity_unit *units;
 	const char *const *choices;
 	uint64_t min, max;
+	bool infinity; /* "infinity" may stand there, for 0 */
 };
 
 extern const struct setting settings[];

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
 
 #include <vdsotime/page.h>
 
@@ -21,13 +20,13 @@
 #include "daemon/quota.h"
 #include "daemon/schedule.h"
 
+_Static_assert(STAMP_PACKET_MAX <= QUOTA_REQUESTS_MAX, "a packet can be charged");
 _Static_assert((int)STAMP_REFUSAL_COUNT <= (int)STATISTICS_REFUSALS, "each has its count");
 
 /* What a receive queue may hold: it is bounded by the sender's SO_SNDBUF. */
 #define DRAIN_PACKETS_MAX 1024
 
 struct subscription {
-	struct loop_timer *timer; /* NULL: there is none */
 	struct schedule schedule;
 	int32_t clock_id;
 	uint32_t left; /* ticks to send; 0: no end */
@@ -49,19 +48,11 @@ static struct stamps *stamps_of(const struct stamp_peer *sp)
 	return (struct stamps *)(void *)sp->peer.set;
 }
 
-static int64_t monotonic_ns(const struct stamps *s)
-{
-	int64_t now_ns = 0;
-
-	(void)keeper_read(s->keeper, CLOCK_MONOTONIC, &now_ns, NULL);
-	return now_ns;
-}
-
 static int read_clock(const struct stamps *s, int32_t clock_id, struct stamp_record *record)
 {
 	int64_t time_ns;
 	uint64_t counter_ticks;
-	int r = keeper_read(s->keeper, clock_id, &time_ns, &counter_ticks);
+	int r = keeper_read(s->set.keeper, clock_id, &time_ns, &counter_ticks);
 
 	if (r < 0)
 		return r;
@@ -88,9 +79,9 @@ static int serve_attach(
 	struct keeper_status status;
 
 	(void)q;
-	if (keeper_page_fd(s->keeper) < 0)
+	if (keeper_page_fd(s->set.keeper) < 0)
 		return -ENODATA;
-	keeper_status(s->keeper, &status);
+	keeper_status(s->set.keeper, &status);
 	a->flags = status.page_on ? STAMP_FLAG_PAGE : 0;
 	a->page_major = VDSOTIME_PAGE_MAJOR;
 	a->page_minor = VDSOTIME_PAGE_MINOR;
@@ -106,13 +97,7 @@ static int serve_stamp(struct stamp_peer *sp, const struct stamp_request *q, str
 
 static void subscription_end(struct stamp_peer *sp)
 {
-	struct stamps *s = stamps_of(sp);
-
-	if (sp->subscription.timer == NULL)
-		return;
-	loop_timer_free(sp->subscription.timer);
-	quota_release_subscription(s->set.quota, sp->peer.user);
-	s->set.statistics.subscriptions--;
+	peer_unsubscribe(&sp->peer);
 	sp->subscription = (struct subscription){ 0 };
 }
 
@@ -174,7 +159,7 @@ static void subscription_due(void *data)
 {
 	struct stamp_peer *sp = data;
 	struct subscription *sub = &sp->subscription;
-	int64_t now_ns = monotonic_ns(stamps_of(sp));
+	int64_t now_ns = peer_set_now_ns(sp->peer.set);
 	uint64_t skipped = 0;
 	int r = 0;
 
@@ -182,8 +167,8 @@ static void subscription_due(void *data)
 		subscription_lose(sp, skipped);
 		r = subscription_tick(sp);
 	}
-	if (r == 0 && sub->timer != NULL)
-		loop_timer_start(sub->timer, schedule_wait_ns(&sub->schedule, now_ns));
+	if (r == 0 && sp->peer.ticks != NULL)
+		loop_timer_start(sp->peer.ticks, schedule_wait_ns(&sub->schedule, now_ns));
 	peer_settle(&sp->peer, r);
 }
 
@@ -202,22 +187,16 @@ static int serve_subscribe(
 	r = read_clock(s, q->clock_id, &probe);
 	if (r < 0)
 		return r;
-	r = quota_charge_subscription(s->set.quota, sp->peer.user);
+	r = peer_subscribe(&sp->peer, subscription_due);
 	if (r < 0)
-		return r;
+		return r == -ENOBUFS ? -EDQUOT : r;
 	sp->subscription = (struct subscription){
 		.clock_id = q->clock_id,
 		.left = q->count,
 	};
-	schedule_start(
-		&sp->subscription.schedule, monotonic_ns(s), (uint64_t)q->interval_us * 1000);
-	r = loop_timer_new(s->set.loop, subscription_due, sp, &sp->subscription.timer);
-	if (r < 0) {
-		quota_release_subscription(s->set.quota, sp->peer.user);
-		return r;
-	}
-	s->set.statistics.subscriptions++;
-	loop_timer_start(sp->subscription.timer, sp->subscription.schedule.interval_ns);
+	schedule_start(&sp->subscription.schedule, peer_set_now_ns(&s->set),
+		(uint64_t)q->interval_us * 1000);
+	loop_timer_start(sp->peer.ticks, sp->subscription.schedule.interval_ns);
 	a->interval_us = q->interval_us;
 	a->count = q->count;
 	return 0;
@@ -268,7 +247,7 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 		attached |= record->op == STAMP_OP_ATTACH && record->error == 0;
 		stamps += record->op == STAMP_OP_STAMP && record->error == 0;
 	}
-	r = records_send(sp, count, attached ? keeper_page_fd(s->keeper) : -1);
+	r = records_send(sp, count, attached ? keeper_page_fd(s->set.keeper) : -1);
 	if (attached && r < 0 && r != -EAGAIN && !peer_lost(r)) {
 		attach_failed(s->records, count, r);
 		attached = false;
@@ -286,6 +265,10 @@ static int packet_stall(struct stamp_peer *sp, const struct stamp_request *reque
 	struct stamps *s = stamps_of(sp);
 
 	if (sp->stalled == NULL) {
+		int r = peer_hold(&sp->peer, sizeof(s->requests));
+
+		if (r < 0)
+			return r;
 		sp->stalled = slab_take(&s->stalled);
 		memcpy(sp->stalled, requests, count * sizeof(*requests));
 		sp->stalled_count = count;
@@ -303,6 +286,7 @@ static void packet_settled(struct stamp_peer *sp)
 		return;
 	slab_put(&stamps_of(sp)->stalled, sp->stalled);
 	sp->stalled = NULL;
+	peer_let_go(&sp->peer, sizeof(stamps_of(sp)->requests));
 	sp->peer.owing = false;
 	loop_io_events(sp->peer.io, LOOP_READ);
 }
@@ -325,12 +309,16 @@ static int packet_turn(struct stamp_peer *sp)
 	enum stamp_refusal refusal;
 	size_t bytes = 0;
 	size_t count = 0;
-	int r = packet_receive(sp->peer.fd, s->requests, &bytes);
+	int r;
+
+	if (throttle_hold(&sp->peer))
+		return 0;
+	r = packet_receive(sp->peer.fd, s->requests, &bytes);
 
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;
 
-	int64_t began_ns = monotonic_ns(s);
+	int64_t began_ns = peer_set_now_ns(&s->set);
 
 	statistics->frames++;
 	statistics->received_bytes += bytes;
@@ -339,9 +327,9 @@ static int packet_turn(struct stamp_peer *sp)
 		statistics->refused[refusal]++;
 		return -EPROTO;
 	}
-	statistics->requests += count;
+	peer_charge_requests(&sp->peer, (uint32_t)count, began_ns);
 	r = packet_answer(sp, s->requests, count);
-	statistics_served(statistics, (uint64_t)(monotonic_ns(s) - began_ns));
+	statistics_served(statistics, (uint64_t)(peer_set_now_ns(&s->set) - began_ns));
 	return r < 0 ? r : 1;
 }
 
@@ -372,7 +360,6 @@ static void stamp_gone(struct peer *p)
 	struct stamp_peer *sp = (struct stamp_peer *)p;
 	struct stamps *s = stamps_of(sp);
 
-	subscription_end(sp);
 	slab_put(&s->stalled, sp->stalled);
 	slab_put(&s->peers, sp);
 }
@@ -387,8 +374,13 @@ int stamps_init(struct stamps *s, struct loop *loop, struct quota *quota,
 	const struct keeper *keeper, uint32_t peers_max)
 {
 	*s = (struct stamps){
-		.set = { .loop = loop, .quota = quota, .calls = &stamp_calls },
-		.keeper = keeper,
+		.set = {
+			.loop = loop,
+			.quota = quota,
+			.keeper = keeper,
+			.calls = &stamp_calls,
+			.peer_bytes = sizeof(struct stamp_peer),
+		},
 	};
 	if (slab_init(&s->peers, peers_max, sizeof(struct stamp_peer)) < 0 ||
 		slab_init(&s->stalled, peers_max, sizeof(s->requests)) < 0) {

@@ -21,12 +21,8 @@
 
 struct keeper;
 
-/* One for the ticks, beside the peer's own. */
-#define STAMPS_WATCHERS (PEER_WATCHERS + 1)
-
 struct stamps {
 	struct peer_set set;
-	const struct keeper *keeper;
 	uint64_t stall_timeout_ns;
 	struct slab peers;
 	struct slab stalled; /* packets of requests whose replies are not taken */

@@ -331,7 +331,13 @@ static void starved(void *data)
 
 int main(int argc, char **argv)
 {
-	struct quota_limits limits = { 16, 0, 16, 16, geteuid() };
+	struct quota_limits limits = {
+		.peers_max = 16,
+		.peers_per_user_max = 16,
+		.subscriptions_per_user_max = 16,
+		.bytes_per_user_max = 1 << 20,
+		.privileged_uid = geteuid(),
+	};
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct keeper keeper;
 	struct listener listener;

@@ -380,6 +380,84 @@ def test_one_user_is_held_to_its_share(program):
                     assert ask(s, stamp(0))[0][2] == 0
 
 
+def test_user_that_asks_too_much_is_slowed_down(program):
+    if os.geteuid() != 0:
+        raise tap.Skip("only root can be other users")
+    with tempfile.NamedTemporaryFile("w") as config:
+        config.write("[Socket]\nRequestsPerUser=300\n")
+        config.flush()
+        with Daemon(program, f"--config={config.name}") as d, connect(d, hello()) as bystander:
+            os.chmod(d.folder.name, 0o755)
+            seconds = 2
+
+            def flood():
+                """All that two connections give, as fast as they do."""
+                replies = 0
+                with connect(d, hello()) as a, connect(d, hello()) as b:
+                    end = time.monotonic() + seconds
+                    a.setblocking(False)
+                    b.setblocking(False)
+                    while time.monotonic() < end:
+                        for s in (a, b):
+                            with contextlib.suppress(BlockingIOError):
+                                s.send(stamp(MONOTONIC))
+                            with contextlib.suppress(BlockingIOError):
+                                replies += len(records(s.recv(65536)))
+                print(f"# {replies} replies in {seconds} s at 300 a second", flush=True)
+                return 0 if 300 * seconds * 0.5 < replies <= 300 * (seconds + 2) else 1
+
+            before = cpu_s(d)
+            assert as_user(12345, flood) == 0
+            spent = cpu_s(d) - before
+            print(f"# {spent * 1000:.0f} ms of CPU")
+            assert spent < 0.5 * seconds
+            assert statistics(d)["throttled"] > 10
+            assert ask(bystander, *[stamp(MONOTONIC)] * 256)[0][2] == 0
+            for _ in range(20):
+                assert ask(bystander, *[stamp(MONOTONIC)] * 256)[0][2] == 0
+            wait_until(lambda: statistics(d)["peers"] == 1)
+
+
+def test_memory_for_one_user_is_bounded(program):
+    if os.geteuid() != 0:
+        raise tap.Skip("only root can be other users")
+    with tempfile.NamedTemporaryFile("w") as config:
+        config.write("[Socket]\nBytesPerUser=64K\n")
+        config.flush()
+        with Daemon(program, f"--config={config.name}") as d:
+            os.chmod(d.folder.name, 0o755)
+
+            def hoard():
+                """Connections that begin a message each; how many are left alone."""
+                path = os.path.join(d.runtime_dir, "org.vdsotime.Time")
+                held = []
+                for _ in range(40):
+                    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                    s.connect(path)
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                        s.send(b"{")
+                    held.append(s)
+                time.sleep(0.3)
+                kept = 0
+                for s in held:
+                    s.setblocking(False)
+                    try:
+                        kept += s.recv(1) == b"?"
+                    except BlockingIOError:
+                        kept += 1
+                    except ConnectionResetError:
+                        pass
+                return kept
+
+            kept = as_user(12345, hoard)
+            assert 10 <= kept <= 15, kept
+            sockets = d.call("org.vdsotime.Time.GetStatistics")["sockets"]
+            varlink = next(s for s in sockets if s["socket"] == "varlink")
+            away = {r["reason"]: r["count"] for r in varlink["turnedAway"]}
+            assert kept + varlink["overdrawn"] + away.get("bytes", 0) == 40
+            assert varlink["overdrawn"] > 0
+
+
 def test_no_descriptor_left_is_no_spin_and_recovers(program):
     with Daemon(program) as d, connect(d, hello()) as served:
         limit = len(open_descriptors(d)) + 10

@@ -79,6 +79,8 @@ static void test_every_setting_is_taken(void **state)
 				   "MaxPeersPerUser=50\n"
 				   "ReservedPeers=10\n"
 				   "MaxSubscriptionsPerUser=7\n"
+				   "RequestsPerUser=5000\n"
+				   "BytesPerUser=128K\n"
 				   "FrameTimeout=1s\n"
 				   "StallTimeout=1min\n"
 				   "[Log]\n"
@@ -95,6 +97,8 @@ static void test_every_setting_is_taken(void **state)
 	assert_int_equal(config.server.peers_per_user_max, 50);
 	assert_int_equal(config.server.peers_reserved, 10);
 	assert_int_equal(config.server.subscriptions_max, 7);
+	assert_int_equal(config.server.requests_per_user, 5000);
+	assert_int_equal(config.server.bytes_per_user_max, 131072);
 	assert_int_equal(config.server.frame_timeout_ns, 1000000000);
 	assert_int_equal(config.server.stall_timeout_ns, UINT64_C(60000000000));
 	assert_int_equal(config.log_level, LEVEL_DEBUG);
@@ -118,13 +122,22 @@ static void test_sample_states_the_defaults(void **state)
 	assert_int_equal(load_text(text), 0);
 	assert_string_equal(logged, "");
 	assert_default(&config);
-	assert_int_equal(count, 13);
+	assert_int_equal(count, 15);
 }
 
 static void test_empty_value_brings_the_default_back(void **state)
 {
 	(void)state;
 	assert_int_equal(load_text("[Time]\nPeriod=200ms\nPeriod=\n"), 0);
+	assert_default(&config);
+}
+
+static void test_infinity_is_no_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("[Socket]\nRequestsPerUser=5\n"), 0);
+	assert_int_equal(config.server.requests_per_user, 5);
+	assert_int_equal(load_text("[Socket]\nRequestsPerUser=5\nRequestsPerUser=infinity\n"), 0);
 	assert_default(&config);
 }
 
@@ -181,6 +194,14 @@ static void test_bad_values_are_refused_with_file_and_line(void **state)
 			"MaxPeers=100k: expected a number from 8 to 65536" },
 		{ "[Socket]\nMaxPeers=4294967304\n", 2,
 			"MaxPeers=4294967304: expected a number from 8 to 65536" },
+		{ "[Socket]\nRequestsPerUser=0\n", 2,
+			"RequestsPerUser=0: expected a number from 1 to 10000000, or infinity" },
+		{ "[Socket]\nMaxPeers=infinity\n", 2,
+			"MaxPeers=infinity: expected a number from 8 to 65536" },
+		{ "[Socket]\nBytesPerUser=16\n", 2,
+			"BytesPerUser=16: expected a size with its unit from 64K to 4G" },
+		{ "[Socket]\nBytesPerUser=5G\n", 2,
+			"BytesPerUser=5G: expected a size with its unit from 64K to 4G" },
 		{ "[Log]\nLevel=loud\n", 2,
 			"Level=loud: expected one of error, warning, notice, info, debug" },
 		{ "[Time]\nPeriod\n", 2, "neither [Section] nor Setting=value" },
@@ -425,6 +446,7 @@ int main(void)
 		TEST(test_every_setting_is_taken),
 		TEST(test_sample_states_the_defaults),
 		TEST(test_empty_value_brings_the_default_back),
+		TEST(test_infinity_is_no_limit),
 		TEST(test_unknown_settings_are_warned_of_with_file_and_line),
 		TEST(test_bad_values_are_refused_with_file_and_line),
 		TEST(test_all_problems_are_logged_and_the_first_is_returned),

@@ -481,7 +481,14 @@ static const char *refusal_name(unsigned int refusal)
 
 static void test_statistics_name_their_refusals(void **state)
 {
-	struct statistics s = { .refused = { 0, 0, 5 }, .turned_away_user = 3, .unfinished = 8 };
+	struct statistics s = { .refused = { 0, 0, 5 },
+		.turned_away_user = 3,
+		.turned_away_bytes = 4,
+		.unfinished = 8,
+		.throttled = 9,
+		.overdrawn = 10,
+		.held_bytes = 11,
+		.subscriptions_refused = 12 };
 	struct json_object *o;
 
 	(void)state;
@@ -496,11 +503,15 @@ static void test_statistics_name_their_refusals(void **state)
 		"[{\"reason\":\"two\",\"count\":5}]");
 	assert_string_equal(
 		json_object_to_json_string_ext(at(o, "turnedAway", NULL), JSON_C_TO_STRING_PLAIN),
-		"[{\"reason\":\"user\",\"count\":3}]");
+		"[{\"reason\":\"user\",\"count\":3},{\"reason\":\"bytes\",\"count\":4}]");
 	assert_string_equal(json_object_to_json_string_ext(
 				    at(o, "serveTimeHistogram", NULL), JSON_C_TO_STRING_PLAIN),
 		"[2,0,0,0,0,0,0,0,0,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1]");
 	assert_int_equal(json_object_get_int(at(o, "unfinished", NULL)), 8);
+	assert_int_equal(json_object_get_int(at(o, "throttled", NULL)), 9);
+	assert_int_equal(json_object_get_int(at(o, "overdrawn", NULL)), 10);
+	assert_int_equal(json_object_get_int(at(o, "heldBytes", NULL)), 11);
+	assert_int_equal(json_object_get_int(at(o, "subscriptionsRefused", NULL)), 12);
 	json_object_put(o);
 }
 

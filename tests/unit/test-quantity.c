@@ -25,6 +25,10 @@ static const struct {
 	{ quantity_rates, "50ppm", 50000 },
 	{ quantity_rates, "7ppb", 7 },
 	{ quantity_rates, "10%", 100000000 },
+	{ quantity_sizes, "16M", 16 << 20 },
+	{ quantity_sizes, "64 K", 65536 },
+	{ quantity_sizes, "1B", 1 },
+	{ quantity_sizes, "4G", UINT64_C(1) << 32 },
 	{ NULL, "8192", 8192 },
 	{ NULL, "007", 7 },
 };
@@ -74,12 +78,12 @@ static void test_bad_text_is_refused_and_nothing_written(void **state)
 static void test_what_was_formatted_is_understood_again(void **state)
 {
 	static const struct quantity_unit *const tables[] = { quantity_durations, quantity_rates,
-		NULL };
+		quantity_sizes, NULL };
 	static const uint64_t values[] = { 0, 1, 999, 1000, 1001, 100000000, UINT64_C(60000000000),
 		UINT64_MAX };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		for (size_t j = 0; j < sizeof(values) / sizeof(values[0]); j++) {
 			char text[32];
 			uint64_t value;

@@ -17,6 +17,8 @@ static const struct quota_limits limits = {
 	.peers_reserved = 4,
 	.peers_per_user_max = 6,
 	.subscriptions_per_user_max = 2,
+	.requests_per_user = 100,
+	.bytes_per_user_max = 1000,
 	.privileged_uid = 500,
 };
 
@@ -110,6 +112,135 @@ static void test_subscriptions_are_counted_apart(void **state)
 	assert_int_equal(quota_charges(q), 0);
 }
 
+static void test_bytes_are_held_to_a_share(void **state)
+{
+	struct quota *q = *state;
+	struct quota_user *user;
+	struct quota_user *other;
+
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	assert_int_equal(quota_charge_peer(q, 500, &other), 0);
+	assert_int_equal(quota_charge_bytes(q, user, 600), 0);
+	assert_int_equal(quota_charge_bytes(q, user, 401), -ENOBUFS);
+	assert_int_equal(quota_charge_bytes(q, user, UINT64_MAX), -ENOBUFS);
+	assert_int_equal(quota_charge_bytes(q, user, 400), 0);
+	assert_int_equal(quota_charge_bytes(q, other, 5000), 0);
+	assert_int_equal(q->bytes, 6000);
+	quota_release_bytes(q, user, 400);
+	assert_int_equal(quota_charge_bytes(q, user, 1), 0);
+	quota_release_bytes(q, user, 601);
+	quota_release_bytes(q, other, 5000);
+	assert_int_equal(q->bytes, 0);
+	quota_release_peer(q, user);
+	quota_release_peer(q, other);
+}
+
+#define SECOND INT64_C(1000000000)
+
+/* 100 requests a second, of a user who was quiet. */
+static void test_requests_come_back_with_time(void **state)
+{
+	struct quota *q = *state;
+	int64_t now_ns = 5 * SECOND;
+	struct quota_user *user;
+	unsigned int asked = 0;
+
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	while (quota_wait_ns(q, user, now_ns) == 0) {
+		quota_charge_requests(q, user, 1, now_ns);
+		asked++;
+	}
+	assert_int_equal(asked, 101); /* the burst, and the one that overdraws it */
+	assert_int_equal(quota_wait_ns(q, user, now_ns), SECOND / 100);
+	assert_int_equal(quota_wait_ns(q, user, now_ns + SECOND / 100 - 1), 1);
+	assert_int_equal(quota_wait_ns(q, user, now_ns + SECOND / 100), 0);
+	/* a whole packet at once is charged, and waited for */
+	now_ns += SECOND;
+	quota_charge_requests(q, user, QUOTA_REQUESTS_MAX, now_ns);
+	assert_int_equal(quota_wait_ns(q, user, now_ns), (1 + 256 - 100) * (SECOND / 100));
+	quota_release_peer(q, user);
+}
+
+static void test_rate_holds_over_any_time(void **state)
+{
+	struct quota *q = *state;
+	unsigned int seed = 4711;
+	int64_t now_ns = SECOND;
+	struct quota_user *user;
+	uint64_t asked = 0;
+
+	print_message("seed %u\n", seed);
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	while (now_ns < 1001 * SECOND) {
+		uint32_t count = 1 + (uint32_t)(rand_r(&seed) % QUOTA_REQUESTS_MAX);
+
+		now_ns += (int64_t)quota_wait_ns(q, user, now_ns);
+		quota_charge_requests(q, user, count, now_ns);
+		asked += count;
+	}
+	assert_in_range(asked, 100 * 1000, 100 * 1001 + 2 * QUOTA_REQUESTS_MAX);
+	quota_release_peer(q, user);
+}
+
+static void test_privileged_and_unlimited_never_wait(void **state)
+{
+	struct quota *q = *state;
+	struct quota_limits none = limits;
+	struct quota_user *users[2];
+
+	assert_int_equal(quota_charge_peer(q, 500, &users[0]), 0);
+	assert_int_equal(quota_charge_peer(q, 7, &users[1]), 0);
+	assert_false(quota_is_metered(q, users[0]));
+	assert_true(quota_is_metered(q, users[1]));
+	for (int i = 0; i < 1000; i++) {
+		quota_charge_requests(q, users[0], 256, SECOND);
+		quota_charge_requests(q, users[1], 256, SECOND);
+	}
+	assert_int_equal(quota_wait_ns(q, users[0], SECOND), 0);
+	assert_int_not_equal(quota_wait_ns(q, users[1], SECOND), 0);
+	none.requests_per_user = 0;
+	quota_configure(q, &none);
+	assert_int_equal(quota_wait_ns(q, users[1], SECOND), 0);
+	quota_release_peer(q, users[0]);
+	quota_release_peer(q, users[1]);
+}
+
+static void test_connecting_again_pays_no_debt(void **state)
+{
+	struct quota *q = *state;
+	struct quota_user *user;
+
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	quota_charge_requests(q, user, 256, SECOND);
+	assert_int_equal(quota_wait_ns(q, user, SECOND), 156 * (SECOND / 100));
+	quota_release_peer(q, user);
+	assert_int_equal(q->users, 0);
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	assert_int_equal(quota_wait_ns(q, user, SECOND), 156 * (SECOND / 100));
+	quota_release_peer(q, user);
+	assert_int_equal(quota_charge_peer(q, 8, &user), 0);
+	assert_int_equal(quota_wait_ns(q, user, SECOND), 0);
+	quota_release_peer(q, user);
+}
+
+/* A machine restored from a snapshot, and a limit that was raised: nobody waits longer for it. */
+static void test_debt_is_never_above_the_largest_charge(void **state)
+{
+	struct quota *q = *state;
+	struct quota_limits more = limits;
+	struct quota_user *user;
+
+	assert_int_equal(quota_charge_peer(q, 7, &user), 0);
+	quota_charge_requests(q, user, 256, 900 * SECOND);
+	assert_int_equal(quota_wait_ns(q, user, SECOND), 256 * (SECOND / 100));
+	assert_int_equal(quota_wait_ns(q, user, SECOND + 256 * (SECOND / 100)), 0);
+	quota_charge_requests(q, user, 256, SECOND);
+	more.requests_per_user = 256;
+	quota_configure(q, &more);
+	assert_in_range(quota_wait_ns(q, user, SECOND), 1, SECOND);
+	quota_release_peer(q, user);
+}
+
 static void test_new_limits_leave_the_size_as_it_was(void **state)
 {
 	struct quota *q = *state;
@@ -185,6 +316,12 @@ int main(void)
 		TEST(test_reserve_is_for_the_privileged),
 		TEST(test_privileged_have_no_share),
 		TEST(test_subscriptions_are_counted_apart),
+		TEST(test_bytes_are_held_to_a_share),
+		TEST(test_requests_come_back_with_time),
+		TEST(test_rate_holds_over_any_time),
+		TEST(test_privileged_and_unlimited_never_wait),
+		TEST(test_connecting_again_pays_no_debt),
+		TEST(test_debt_is_never_above_the_largest_charge),
 		TEST(test_new_limits_leave_the_size_as_it_was),
 		cmocka_unit_test(test_senseless_limits_are_refused),
 		TEST(test_random_charges_come_out_even),

@@ -275,6 +275,7 @@ static void test_everyone_is_charged_and_all_is_given_back(void **state)
 	struct world *w = *state;
 	struct stamp_request subscribe = stamp_subscribe(0, 1000000, 0);
 	const char monitor[] = "{\"method\":\"org.vdsotime.Time.Monitor\",\"more\":true}";
+	struct statistics s;
 	unsigned int before;
 	int stamp;
 	int varlink;
@@ -290,10 +291,16 @@ static void test_everyone_is_charged_and_all_is_given_back(void **state)
 	assert_int_equal(send(varlink, monitor, sizeof(monitor), 0), sizeof(monitor));
 	turn(w);
 	assert_int_equal(server_charges(w->server), 4);
+	server_statistics(w->server, SERVER_VARLINK, &s);
+	assert_true(s.held_bytes > 0);
 	close(stamp);
 	close(varlink);
 	turn(w);
 	assert_int_equal(server_charges(w->server), 0);
+	server_statistics(w->server, SERVER_STAMP, &s);
+	assert_int_equal(s.held_bytes, 0);
+	server_statistics(w->server, SERVER_VARLINK, &s);
+	assert_int_equal(s.held_bytes, 0);
 	assert_int_equal(server_users(w->server), 0);
 	assert_int_equal(open_descriptors(), before);
 }
@@ -437,6 +444,220 @@ static void test_new_limits_hold_for_those_who_come(void **state)
 	close(greeted(w));
 }
 
+/* Connected as a user who is not privileged; -EPERM: only root can. */
+static int connect_as(struct world *w, uid_t uid, const char *name, int type)
+{
+	int fd;
+
+	if (geteuid() != 0)
+		return -EPERM;
+	assert_int_equal(chmod(w->folder, 0755), 0);
+	assert_int_equal(seteuid(uid), 0);
+	fd = connect_to(w, name, type);
+	assert_int_equal(seteuid(0), 0);
+	return fd;
+}
+
+static struct statistics statistics_of(struct world *w, enum server_socket socket)
+{
+	struct statistics s;
+
+	server_statistics(w->server, socket, &s);
+	return s;
+}
+
+/* Send count stamp requests in one packet, behind a greeting where there is none yet. */
+static void ask(int fd, bool greet, size_t count)
+{
+	struct stamp_request packet[STAMP_PACKET_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		packet[i] = i == 0 && greet ? stamp_hello() : stamp_stamp(1);
+	assert_int_equal(send(fd, packet, count * 16, MSG_NOSIGNAL), count * 16);
+}
+
+static unsigned int replies(int fd)
+{
+	static char reply[65536];
+	unsigned int n = 0;
+
+	while (recv(fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
+		n++;
+	return n;
+}
+
+/* Turn until fds[i] has its reply, each before the next. */
+static void turn_in_order(struct world *w, const int *fds, int count)
+{
+	for (int i = 0; i < count; i++) {
+		while (replies(fds[i]) == 0) {
+			for (int later = i + 1; later < count; later++)
+				assert_int_equal(replies(fds[later]), 0);
+			w->keeper.time_ns += 1000000;
+			loop_once(w->loop, 1);
+		}
+	}
+}
+
+static void test_user_that_asks_too_much_waits_for_it(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	const char call[] = "{\"method\":\"org.vdsotime.Time.Read\"}";
+	int fds[3];
+	int other;
+
+	limited.requests_per_user = 1000;
+	server_configure(w->server, &limited);
+	w->keeper.time_ns = 1000000;
+	listen_both(w);
+	for (int i = 0; i < 2; i++)
+		fds[i] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	if (fds[0] < 0)
+		skip();
+	fds[2] = connect_as(w, 12345, "org.vdsotime.Time", SOCK_STREAM);
+	other = connect_as(w, 12346, "stamp", SOCK_SEQPACKET);
+	for (int i = 0; i < 5; i++)
+		ask(fds[0], i == 0, STAMP_PACKET_MAX);
+	turn(w);
+	assert_int_equal(replies(fds[0]), 4); /* the burst, and what overdraws it */
+	ask(fds[1], true, 10);
+	turn(w);
+	assert_int_equal(send(fds[2], call, sizeof(call), MSG_NOSIGNAL), sizeof(call));
+	turn(w);
+	assert_int_equal(replies(fds[1]) + replies(fds[2]), 0);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).throttled, 2);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).throttled, 1);
+	/* others notice nothing */
+	ask(other, true, 200);
+	turn(w);
+	assert_int_equal(replies(other), 1);
+	close(greeted(w));
+	turn_in_order(w, fds, 3);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	close(other);
+	/* that they have gone is seen when their turn comes */
+	while (server_charges(w->server) > 0) {
+		w->keeper.time_ns += 1000000;
+		loop_once(w->loop, 1);
+	}
+}
+
+/* Those who wait may go, in any order, and a stop does not wait for the rate. */
+static void test_waiting_peers_go_and_a_stop_serves_them(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	int fds[4];
+
+	limited.requests_per_user = 1;
+	server_configure(w->server, &limited);
+	w->keeper.time_ns = 1000000;
+	listen_both(w);
+	for (int i = 0; i < 4; i++)
+		fds[i] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	if (fds[0] < 0)
+		skip();
+	ask(fds[0], true, 2);
+	turn(w);
+	assert_int_equal(replies(fds[0]), 1);
+	for (int i = 0; i < 4; i++) {
+		ask(fds[i], i > 0, 1);
+		turn(w);
+	}
+	assert_int_equal(statistics_of(w, SERVER_STAMP).throttled, 4);
+	close(fds[1]);
+	limited.requests_per_user = 0;
+	server_configure(w->server, &limited);
+	server_stop(w->server, 1000 * MS, on_stopped, w);
+	turn(w);
+	assert_int_equal(w->stopped, 1);
+	assert_int_equal(replies(fds[0]), 1);
+	assert_int_equal(replies(fds[2]) + replies(fds[3]), 2);
+	assert_int_equal(server_charges(w->server), 0);
+	close(fds[0]);
+	close(fds[2]);
+	close(fds[3]);
+}
+
+static void test_server_goes_while_peers_wait(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	int fds[3];
+
+	limited.requests_per_user = 1;
+	server_configure(w->server, &limited);
+	w->keeper.time_ns = 1000000;
+	listen_both(w);
+	for (int i = 0; i < 3; i++)
+		fds[i] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	if (fds[0] < 0)
+		skip();
+	for (int i = 0; i < 3; i++) {
+		ask(fds[i], true, 3);
+		turn(w);
+	}
+	assert_int_equal(statistics_of(w, SERVER_STAMP).throttled, 2);
+	w->server = server_free(w->server);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
+static void test_bytes_of_a_user_are_bounded(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	struct stamp_request subscribe = stamp_subscribe(1, 1000000, 0);
+	uint64_t idle_bytes;
+	int fds[3];
+	int more;
+
+	listen_both(w);
+	fds[0] = connect_as(w, 12345, "org.vdsotime.Time", SOCK_STREAM);
+	if (fds[0] < 0)
+		skip();
+	turn(w);
+	idle_bytes = statistics_of(w, SERVER_VARLINK).held_bytes;
+	assert_in_range(idle_bytes, 100, 2000);
+	/* room for another, and for the beginning of one message */
+	limited.bytes_per_user_max = 2 * idle_bytes + 4096 + 50;
+	server_configure(w->server, &limited);
+	fds[1] = connect_as(w, 12345, "org.vdsotime.Time", SOCK_STREAM);
+	assert_int_equal(send(fds[0], "{", 1, MSG_NOSIGNAL), 1);
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).held_bytes, 2 * idle_bytes + 4096);
+	more = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	turn(w);
+	close(more);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).turned_away_bytes, 1);
+	assert_int_equal(send(fds[1], "{", 1, MSG_NOSIGNAL), 1);
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).overdrawn, 1);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).peers, 1);
+	/* and a connection, but no subscription */
+	close(fds[1]);
+	limited.bytes_per_user_max += 250;
+	server_configure(w->server, &limited);
+	fds[2] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	ask(fds[2], true, 1);
+	turn(w);
+	limited.bytes_per_user_max = 1;
+	server_configure(w->server, &limited);
+	assert_int_equal(send(fds[2], &subscribe, 16, MSG_NOSIGNAL), 16);
+	turn(w);
+	assert_int_equal(replies(fds[2]), 2);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).subscriptions_refused, 1);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).subscriptions, 0);
+	close(fds[0]);
+	close(fds[2]);
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).held_bytes, 0);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).held_bytes, 0);
+	assert_int_equal(server_charges(w->server), 0);
+}
+
 /* An event reaches those who monitor, and nobody else. */
 static void test_event_is_told_to_monitors(void **state)
 {
@@ -489,6 +710,10 @@ int main(void)
 		TEST(test_stop_does_not_wait_for_ever),
 		TEST(test_page_that_is_not_there_is_an_error_of_the_record),
 		TEST(test_new_limits_hold_for_those_who_come),
+		TEST(test_user_that_asks_too_much_waits_for_it),
+		TEST(test_waiting_peers_go_and_a_stop_serves_them),
+		TEST(test_server_goes_while_peers_wait),
+		TEST(test_bytes_of_a_user_are_bounded),
 		TEST(test_event_is_told_to_monitors),
 	};
 
