@@ -98,7 +98,7 @@ def test_status_tells_the_whole_state(program, ctl):
         first, *lines = result.out.splitlines()
         assert re.match(rf"vdsotimed \d+\.\d+\.\d+: serving.* \({d.runtime_dir}, pid {d.process.pid}, up ", first), first
         keys = [line.split(":")[0].strip() for line in lines if re.match(r" *\w[\w ]{0,12}: ", line)]
-        wanted = ["vDSO", "Clocksource", "Counter", "Page", "Path here", "Tracking", "Sync", "Clients"]
+        wanted = ["vDSO", "Clocksource", "Counter", "VMClock", "Page", "Path here", "Tracking", "Sync", "Clients"]
         assert_equal(keys, wanted)
         assert "\033" not in result.out
         assert_equal({line.find(":") for line in lines if line.split(":")[0].strip() in keys}, {13})
