@@ -48,8 +48,11 @@ static bool lists(const char *list, const char *word)
 }
 
 static bool judge(enum keeper_counter_policy policy, const struct known_counter *known,
-	const char *current, const char *available, uint64_t warp_ticks, const char **ret_reason)
+	const struct counter_facts *facts, const char **ret_reason)
 {
+	/* where one CPU alone took part, of several, nothing was compared */
+	bool compared = facts->warp->cpus > 1 || facts->cpus_online <= 1;
+
 	if (policy == KEEPER_COUNTER_OFF) {
 		*ret_reason = "switched off by the configuration";
 		return false;
@@ -58,25 +61,29 @@ static bool judge(enum keeper_counter_policy policy, const struct known_counter 
 		*ret_reason = "trusted by the configuration";
 		return true;
 	}
-	if (warp_ticks > 0) {
+	if (facts->warp->worst_ticks > 0) {
 		*ret_reason = "the CPUs' counters are out of step";
 		return false;
 	}
-	if (strcmp(current, known->clocksource) == 0) {
-		*ret_reason = "it is the kernel's clocksource";
+	if (strcmp(facts->current, known->clocksource) == 0) {
+		*ret_reason = compared ? "it is the kernel's clocksource"
+				       : "it is the kernel's clocksource; CPUs were not compared";
 		return true;
 	}
-	if (lists(available, known->clocksource)) {
-		*ret_reason = "the kernel lists it as a usable clocksource";
+	if (lists(facts->available, known->clocksource)) {
+		*ret_reason =
+			compared
+				? "the kernel lists it as a usable clocksource"
+				: "the kernel lists it as a usable clocksource; CPUs were not compared";
 		return true;
 	}
-	*ret_reason = *available ? "the kernel does not list it as a usable clocksource"
-				 : "the kernel's clocksources cannot be read";
+	*ret_reason = *facts->available ? "the kernel does not list it as a usable clocksource"
+					: "the kernel's clocksources cannot be read";
 	return false;
 }
 
-void counter_choose(const struct os *os, enum keeper_counter_policy policy, const char *current,
-	const char *available, uint64_t warp_ticks, struct counter_choice *ret)
+void counter_choose(const struct os *os, enum keeper_counter_policy policy,
+	const struct counter_facts *facts, struct counter_choice *ret)
 {
 	struct os_counter info = { .kind = VDSOTIME_COUNTER_NONE };
 	const struct known_counter *known = NULL;
@@ -96,7 +103,7 @@ void counter_choose(const struct os *os, enum keeper_counter_policy policy, cons
 		.name = known->name,
 		.registration = { .frequency_hz = info.frequency_hz, .mask = known->mask },
 	};
-	if (strcmp(current, known->clocksource) == 0)
+	if (strcmp(facts->current, known->clocksource) == 0)
 		ret->registration.scale_hz = known->scale_hz;
-	ret->usable = judge(policy, known, current, available, warp_ticks, &ret->reason);
+	ret->usable = judge(policy, known, facts, &ret->reason);
 }

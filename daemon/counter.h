@@ -24,11 +24,16 @@ struct counter_choice {
 	struct rate_registration registration; /* scale_hz 0: not the kernel's clocksource */
 };
 
-/*
- * current, available: as os->clocksource_read() gave them; "" when it did not.  warp_ticks: by
- * which the counters of two CPUs were seen to differ.
- */
-void counter_choose(const struct os *os, enum keeper_counter_policy policy, const char *current,
-	const char *available, uint64_t warp_ticks, struct counter_choice *ret);
+/* What is known of it. */
+struct counter_facts {
+	/* as os->clocksource_read() gave them; "" when it did not */
+	const char *current;
+	const char *available;
+	const struct os_warp *warp; /* how the counters of the CPUs compare */
+	uint32_t cpus_online; /* when they were compared */
+};
+
+void counter_choose(const struct os *os, enum keeper_counter_policy policy,
+	const struct counter_facts *facts, struct counter_choice *ret);
 
 #endif

@@ -148,6 +148,9 @@ struct json_object *describe_counter(const struct keeper_status *s)
 	if (s->counter_hz != 0)
 		object_add_uint(&o, "frequencyHz", s->counter_hz);
 	object_add_bool(&o, "rateExact", s->counter_exact);
+	object_add_uint(&o, "comparedCpus", s->warp_cpus);
+	object_add_bool(&o, "comparedPinned", s->warp_pinned);
+	object_add_uint(&o, "comparedWorstTicks", s->warp_ticks);
 	object_add_text(&o, "vmclock", vmclock_states[s->vmclock <= 2 ? s->vmclock : 2]);
 	return object_end(&o);
 }

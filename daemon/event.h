@@ -23,6 +23,7 @@
 	X(EVENT_RATE_CHANGED, "rateChanged", "the rate of the kernel's clocks was changed") \
 	X(EVENT_CLOCKSOURCE_CHANGED, "clocksourceChanged", "the kernel changed its clocksource") \
 	X(EVENT_COUNTER_BACKWARDS, "counterBackwards", "the counter ran backwards") \
+	X(EVENT_CPUS_OUT_OF_STEP, "cpusOutOfStep", "the CPUs' counters were found to differ") \
 	X(EVENT_PAGE_ON, "pageOn", "readers may use the page") \
 	X(EVENT_PAGE_OFF, "pageOff", "readers were sent to the vDSO") \
 	X(EVENT_PUBLISHED_LATE, "publishedLate", "the daemon was held up while publishing") \

@@ -51,8 +51,7 @@ void keeper_read_clocksource(struct keeper *k, struct news *n)
 
 	memcpy(k->clocksource, current, sizeof(current));
 	memcpy(k->clocksources, available, sizeof(available));
-	counter_choose(k->os, (enum keeper_counter_policy)k->options.counter, current, available,
-		k->warp.worst_ticks, &k->counter);
+	keeper_choose_counter(k);
 	if (!n || (!changed && used == k->counter.usable))
 		return;
 	/* another clocksource has another raw rate */

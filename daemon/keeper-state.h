@@ -3,6 +3,7 @@
  * What a keeper is made of: private to its files.
  *
  * keeper.c         its life, its rounds, its reads
+ * keeper-cpus.c    compares the counters of the CPUs, and chooses whether to use the counter
  * keeper-look.c    takes a sample in, and finds out what happened since the last
  * keeper-publish.c puts what is known on the page, or sends readers away
  * keeper-status.c  tells all of it
@@ -29,7 +30,11 @@ struct keeper {
 	const struct os *os;
 	const struct vdsotime_vdso *vdso;
 	struct counter_choice counter;
-	struct os_warp warp; /* as measured at start; all 0 where it could not be */
+	/* as measured last, and the worst of all times; all 0 where it could not be */
+	struct os_warp warp;
+	uint32_t cpus_online; /* then */
+	int64_t cpus_looked_ns; /* MONOTONIC, at how many they are */
+	bool comparing; /* them, in the background */
 	struct sampler sampler;
 	struct discipline discipline;
 	struct sync sync;
@@ -77,6 +82,18 @@ int keeper_look(struct keeper *k, struct news *n);
 
 /* Read the clocksource and choose the counter anew where it changed; n NULL: for the first time. */
 void keeper_read_clocksource(struct keeper *k, struct news *n);
+
+/* Compare the counters of the CPUs: ms. */
+void keeper_compare_cpus(struct keeper *k);
+
+/* By policy, clocksources and that comparison. */
+void keeper_choose_counter(struct keeper *k);
+
+/* Now and then: where CPUs came or went, begin to compare them in the background. */
+void keeper_watch_cpus(struct keeper *k);
+
+/* What that has found, once it has. */
+void keeper_take_comparison(struct keeper *k, struct news *n);
 
 /*
  * What an earlier life left on the page against what is seen now: disturbed is set where the clocks

@@ -16,6 +16,9 @@ static void describe_counter(const struct keeper *k, struct keeper_status *s)
 	s->counter_reason = k->counter.reason;
 	s->counter_hz = ns_per_tick > 0 ? (uint64_t)llround(NSEC_PER_SEC / ns_per_tick) : 0;
 	s->counter_exact = k->discipline.rate.exact;
+	s->warp_cpus = k->warp.cpus;
+	s->warp_pinned = k->warp.pinned;
+	s->warp_ticks = k->warp.worst_ticks;
 	s->vmclock = k->vmclock.state;
 	memcpy(s->clocksource, k->clocksource, sizeof(s->clocksource));
 	memcpy(s->clocksources, k->clocksources, sizeof(s->clocksources));

@@ -15,9 +15,6 @@
 #define CALIBRATION_NS UINT64_C(10000000)
 #define CALIBRATION_TRIES 8
 
-/* Long enough for thousands of comparisons; start-up waits for it. */
-#define WARP_TEST_NS UINT64_C(8000000)
-
 #define COST_BATCHES 4
 #define COST_READS 32
 
@@ -53,9 +50,11 @@ uint64_t keeper_tick(struct keeper *k)
 
 	if (moved != VMCLOCK_SAME)
 		k->moved = moved;
+	keeper_take_comparison(k, &news);
 	if (keeper_look(k, &news) == 0)
 		keeper_publish(k, &news);
 	news_report(k, &news);
+	keeper_watch_cpus(k);
 	return keeper_period_ns(k);
 }
 
@@ -123,7 +122,6 @@ int keeper_new(struct keeper **ret, const struct keeper_options *options, const 
 {
 	struct keeper *k = calloc(1, sizeof(*k));
 	struct news ignored = { 0 };
-	struct os_counter info;
 	int r;
 
 	if (!k)
@@ -133,9 +131,7 @@ int keeper_new(struct keeper **ret, const struct keeper_options *options, const 
 	k->vdso = vdso;
 	k->writer = (struct writer)WRITER_NULL;
 	sync_init(&k->sync);
-	if (os->counter_info(os->ctx, &info) == 0 && info.kind != VDSOTIME_COUNTER_NONE &&
-		os->counter_warp(os->ctx, WARP_TEST_NS, &k->warp) < 0)
-		k->warp = (struct os_warp){ 0 };
+	keeper_compare_cpus(k);
 	keeper_read_clocksource(k, NULL);
 	vmclock_init(&k->vmclock, os);
 	sampler_init(&k->sampler, os, k->counter.kind != VDSOTIME_COUNTER_NONE);
@@ -173,8 +169,7 @@ void keeper_configure(struct keeper *k, const struct keeper_options *options)
 	k->options = *options;
 	if (!counter_changed)
 		return;
-	counter_choose(k->os, (enum keeper_counter_policy)options->counter, k->clocksource,
-		k->clocksources, k->warp.worst_ticks, &k->counter);
+	keeper_choose_counter(k);
 	discipline_init(&k->discipline, &k->counter.registration);
 	k->disturbed = true;
 	k->parted = true;

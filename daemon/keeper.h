@@ -49,6 +49,9 @@ struct keeper_status {
 	const char *counter_reason; /* why (not), a sentence */
 	uint64_t counter_hz; /* 0: none */
 	bool counter_exact; /* the kernel's own mult and shift for it are known */
+	uint32_t warp_cpus; /* whose counters were compared, 0: could not be */
+	bool warp_pinned; /* by a thread on each, else wherever the scheduler put them */
+	uint64_t warp_ticks; /* by which they were apart at worst since the start */
 	uint32_t vmclock; /* enum vmclock_state */
 	char clocksource[32]; /* as sysfs has it; "" when it cannot be read */
 	char clocksources[128]; /* those available, separated by blanks */

@@ -89,6 +89,18 @@ static int counter_warp(void *ctx, uint64_t duration_ns, struct os_warp *ret)
 	return warp_measure(duration_ns, ret);
 }
 
+static int counter_warp_start(void *ctx, uint64_t duration_ns)
+{
+	(void)ctx;
+	return warp_start(duration_ns);
+}
+
+static int counter_warp_poll(void *ctx, struct os_warp *ret)
+{
+	(void)ctx;
+	return warp_poll(ret);
+}
+
 static int timespec_to_ns(int r, const struct vdsotime_timespec *ts, int64_t *ret)
 {
 	if (r < 0)
@@ -280,6 +292,8 @@ void os_host_init(struct os *os, const struct vdsotime_vdso *vdso)
 		.counter_read = counter_read,
 		.counter_info = counter_info,
 		.counter_warp = counter_warp,
+		.counter_warp_start = counter_warp_start,
+		.counter_warp_poll = counter_warp_poll,
 		.clock_gettime_ns = clock_gettime_ns,
 		.clock_gettime_syscall_ns = clock_gettime_syscall_ns,
 		.timex_read = timex_read,

@@ -51,6 +51,12 @@ struct os {
 
 	/* Compare the counters of all CPUs for so long.  -EAGAIN: no thread could be had. */
 	int (*counter_warp)(void *ctx, uint64_t duration_ns, struct os_warp *ret);
+	/*
+	 * The same in the background, one at a time: -EBUSY; start's other errors as above.  poll
+	 * gives what the last one has found, and -EINPROGRESS before.
+	 */
+	int (*counter_warp_start)(void *ctx, uint64_t duration_ns);
+	int (*counter_warp_poll)(void *ctx, struct os_warp *ret);
 
 	/* Any clock id, through the resolved vDSO functions: what clock_gettime(2) would say. */
 	int (*clock_gettime_ns)(void *ctx, int32_t clock_id, int64_t *ret);

@@ -20,4 +20,11 @@ struct os_warp;
 /* Test for duration_ns.  0 with how many CPUs took part, or -errno when no thread could be had. */
 int warp_measure(uint64_t duration_ns, struct os_warp *ret);
 
+/*
+ * The same in a thread of its own: 0 when it runs, -EBUSY while another does, or -errno.  From one
+ * thread only, as is warp_poll(): what was found, once it was; -EINPROGRESS until then.
+ */
+int warp_start(uint64_t duration_ns);
+int warp_poll(struct os_warp *ret);
+
 #endif

@@ -168,8 +168,8 @@ static void print_counter(const struct ctl *ctl, const struct value *state)
 	const char *vmclock = value_get_string(counter, "vmclock");
 	char frequency[HUMANE_BYTES];
 	struct line l = { 0 };
-	bool usable, exact;
-	uint64_t hz;
+	bool usable, exact, pinned;
+	uint64_t hz, cpus;
 
 	if (!value_get_bool(counter, "usable", &usable))
 		return;
@@ -181,6 +181,9 @@ static void print_counter(const struct ctl *ctl, const struct value *state)
 	line_add(&l, ", %s", usable ? "used" : "NOT used");
 	if (reason && *reason)
 		line_add(&l, ": %s", reason);
+	if (value_get_uint(counter, "comparedCpus", &cpus) && cpus > 1 &&
+		value_get_bool(counter, "comparedPinned", &pinned))
+		line_add(&l, "; %" PRIu64 " CPUs compared%s", cpus, pinned ? "" : ", not pinned");
 	text_field(ctl, "Counter", "%s", l.text);
 	if (vmclock)
 		text_field(ctl, "VMClock", "%s", vmclock);

@@ -212,6 +212,10 @@ def test_sandbox_takes_nothing_that_is_needed(m):
     # "unknown" would be: adjtimex(2) may not be read.
     assert status["synchronisation"]["state"] != "unknown"
     assert status["page"]["kept"]
+    # Threads to compare the CPUs with could be had; they could not be pinned.
+    counter = status["counter"]
+    if counter["name"] != "none":
+        assert counter["comparedCpus"] >= 1 and not counter["comparedPinned"], counter
 
 
 def test_sandbox_has_the_vmclock_where_there_is_one(m):

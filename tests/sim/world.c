@@ -494,8 +494,23 @@ static int os_counter_info(void *ctx, struct os_counter *ret)
 static int os_counter_warp(void *ctx, uint64_t duration_ns, struct os_warp *ret)
 {
 	pass_some(ctx, duration_ns);
-	*ret = (struct os_warp){ 0 };
+	*ret = (struct os_warp){ .cpus = 2 };
 	return 0;
+}
+
+/* CPUs neither come nor go. */
+static int os_counter_warp_start(void *ctx, uint64_t duration_ns)
+{
+	(void)ctx;
+	(void)duration_ns;
+	return -EAGAIN;
+}
+
+static int os_counter_warp_poll(void *ctx, struct os_warp *ret)
+{
+	(void)ctx;
+	(void)ret;
+	return -EAGAIN;
 }
 
 static int os_clock_gettime_ns(void *ctx, int32_t clock_id, int64_t *ret)
@@ -596,6 +611,8 @@ void world_os(struct world *w, struct os *ret)
 		.counter_read = os_counter_read,
 		.counter_info = os_counter_info,
 		.counter_warp = os_counter_warp,
+		.counter_warp_start = os_counter_warp_start,
+		.counter_warp_poll = os_counter_warp_poll,
 		.clock_gettime_ns = os_clock_gettime_ns,
 		.clock_gettime_syscall_ns = os_clock_gettime_syscall_ns,
 		.timex_read = os_timex_read,

@@ -85,6 +85,25 @@ static int counter_warp(void *ctx, uint64_t duration_ns, struct os_warp *ret)
 	return 0;
 }
 
+static int counter_warp_start(void *ctx, uint64_t duration_ns)
+{
+	struct fake_os *f = ctx;
+
+	(void)duration_ns;
+	f->warp_starts++;
+	return f->warp_error;
+}
+
+static int counter_warp_poll(void *ctx, struct os_warp *ret)
+{
+	struct fake_os *f = ctx;
+
+	if (f->warp_polls && f->warp_polls--)
+		return -EINPROGRESS;
+	*ret = f->warp;
+	return 0;
+}
+
 static int clock_gettime_ns(void *ctx, int32_t clock_id, int64_t *ret)
 {
 	struct fake_os *f = ctx;
@@ -153,8 +172,9 @@ static int vmclock_open(void *ctx, int *ret_fd)
 
 static int cpu_online_count(void *ctx, uint32_t *ret)
 {
-	(void)ctx;
-	*ret = 1;
+	const struct fake_os *f = ctx;
+
+	*ret = f->cpus_online;
 	return 0;
 }
 
@@ -171,6 +191,8 @@ void fake_os_init(struct fake_os *f)
 			.counter_read = counter_read,
 			.counter_info = counter_info,
 			.counter_warp = counter_warp,
+			.counter_warp_start = counter_warp_start,
+			.counter_warp_poll = counter_warp_poll,
 			.clock_gettime_ns = clock_gettime_ns,
 			.clock_gettime_syscall_ns = clock_gettime_ns,
 			.timex_read = timex_read,
@@ -191,6 +213,7 @@ void fake_os_init(struct fake_os *f)
 		.timex = { .tick_us = 10000, .status = STA_UNSYNC, .maxerror_us = 16000000,
 			.state = TIME_ERROR },
 		.counter_kind = VDSOTIME_COUNTER_HERE,
+		.cpus_online = 1,
 		.vmclock_fd = -1,
 		.clocksource = "tsc",
 		.clocksources = "tsc hpet acpi_pm",

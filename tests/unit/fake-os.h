@@ -30,6 +30,10 @@ struct fake_os {
 	struct os_timex timex;
 	uint32_t counter_kind;
 	struct os_warp warp;
+	uint32_t cpus_online;
+	int warp_error; /* of a test in the background that cannot begin */
+	unsigned int warp_polls; /* still to come before it is over */
+	unsigned int warp_starts;
 	uint64_t counter_hz;
 	int vmclock_fd; /* of a page in memory; -1: there is no such device */
 	const char *clocksource; /* NULL: sysfs is not there */

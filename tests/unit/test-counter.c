@@ -19,9 +19,10 @@ static struct fake_os f;
 static struct counter_choice choose(
 	enum keeper_counter_policy policy, const char *current, const char *available)
 {
+	const struct counter_facts facts = { current, available, &f.warp, f.cpus_online };
 	struct counter_choice c;
 
-	counter_choose(&f.os, policy, current, available, f.warp.worst_ticks, &c);
+	counter_choose(&f.os, policy, &facts, &c);
 	return c;
 }
 
@@ -97,6 +98,27 @@ static void test_counters_out_of_step_are_used_only_when_trusted(void **state)
 	assert_true(choose(KEEPER_COUNTER_TRUST, "tsc", "tsc hpet").usable);
 }
 
+/* As where threads may not be pinned, and the scheduler keeps them all on one. */
+static void test_comparison_of_one_cpu_with_itself_is_none(void **state)
+{
+	(void)state;
+	f.cpus_online = 2;
+	for (f.warp.cpus = 0; f.warp.cpus < 2; f.warp.cpus++) {
+		assert_true(choose(KEEPER_COUNTER_AUTO, "tsc", "tsc hpet").usable);
+		assert_string_equal(choose(KEEPER_COUNTER_AUTO, "tsc", "tsc hpet").reason,
+			"it is the kernel's clocksource; CPUs were not compared");
+		assert_true(choose(KEEPER_COUNTER_AUTO, "hpet", "tsc hpet").usable);
+		assert_string_equal(choose(KEEPER_COUNTER_AUTO, "hpet", "tsc hpet").reason,
+			"the kernel lists it as a usable clocksource; CPUs were not compared");
+	}
+	assert_string_equal(choose(KEEPER_COUNTER_AUTO, "tsc", "tsc hpet").reason,
+		"it is the kernel's clocksource");
+	f.cpus_online = 1;
+	f.warp.cpus = 1;
+	assert_string_equal(choose(KEEPER_COUNTER_AUTO, "tsc", "tsc hpet").reason,
+		"it is the kernel's clocksource");
+}
+
 static void test_no_counter_cannot_be_trusted(void **state)
 {
 	struct counter_choice c;
@@ -138,6 +160,7 @@ int main(void)
 		cmocka_unit_test_setup(test_unknown_clocksources_are_no_word_of_the_kernel, begin),
 		cmocka_unit_test_setup(test_policy_overrules_the_kernel, begin),
 		cmocka_unit_test_setup(test_counters_out_of_step_are_used_only_when_trusted, begin),
+		cmocka_unit_test_setup(test_comparison_of_one_cpu_with_itself_is_none, begin),
 		cmocka_unit_test_setup(test_no_counter_cannot_be_trusted, begin),
 		cmocka_unit_test_setup(test_each_architecture_has_its_clocksource, begin),
 	};

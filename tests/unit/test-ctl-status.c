@@ -23,7 +23,8 @@
 	"\"clocksource\":{\"current\":\"tsc\",\"available\":[\"tsc\",\"hpet\"]," \
 	"\"avoidsSystemCall\":true,\"vdsoCostNSec\":22,\"systemCallCostNSec\":230}," \
 	"\"counter\":{\"name\":\"tsc\",\"usable\":true,\"reason\":\"the kernel's clocksource\"," \
-	"\"frequencyHz\":2445406000,\"rateExact\":true,\"vmclock\":\"absent\"}," \
+	"\"frequencyHz\":2445406000,\"rateExact\":true,\"comparedCpus\":8," \
+	"\"comparedPinned\":false,\"comparedWorstTicks\":0,\"vmclock\":\"absent\"}," \
 	"\"page\":{\"on\":true,\"restored\":true,\"kept\":true,\"sizeBytes\":8192," \
 	"\"generation\":118204,\"epoch\":2,\"ageNSec\":3100000,\"periodNSec\":100000000," \
 	"\"windowNSec\":400000000}," \
@@ -80,7 +81,7 @@ static void test_a_whole_answer_is_told_in_words_and_units(void **state)
 		"  Clocksource: tsc (available: tsc hpet); vDSO reads avoid the system call: 22 ns against "
 		"230 ns\n",
 		"      Counter: tsc at 2.445 GHz (the kernel's own rate, exact), used: "
-		"the kernel's clocksource\n",
+		"the kernel's clocksource; 8 CPUs compared, not pinned\n",
 		"      VMClock: absent\n",
 		"         Page: on, generation 118204, epoch 2, age 3.10 ms, renewed every 100 ms, "
 		"good for 400 ms, continued from an earlier life, kept over restarts\n",

@@ -261,6 +261,31 @@ static void test_jump_is_followed_and_told(void **state)
 	assert_int_equal(due_ns, defaults.fast_period_ns);
 }
 
+/* ADJ_OFFSET of half a second at a time constant of 0, say: the kernel slews it by an eighth. */
+static void test_rate_beyond_max_slew_is_a_jump_for_as_long_as_it_lasts(void **state)
+{
+	(void)state;
+	settle();
+	f.factor = 1.125;
+	tick();
+	expect_followed();
+	assert_true(llabs(amount_heard(EVENT_JUMPED) - 100 * MS / 8) < MS);
+	assert_int_equal(epoch(), 1);
+	assert_int_equal(due_ns, defaults.fast_period_ns);
+	for (uint64_t i = 2; i < 10; i++) {
+		tick();
+		expect_followed();
+		assert_int_equal(epoch(), i);
+	}
+	/* what is left of it is within the bound */
+	f.factor = 1.094;
+	heard_count = 0;
+	for (int i = 0; i < 10; i++)
+		tick();
+	assert_false(was_heard(EVENT_JUMPED));
+	assert_int_equal(epoch(), 9);
+}
+
 /* What of a VMClock the keeper can see move. */
 struct fake_vmclock {
 	uint32_t magic, size_bytes, version, sequence;
@@ -876,6 +901,107 @@ static void test_skew_between_cpus_is_in_the_bound(void **state)
 	assert_true(line().extra[VDSOTIME_EXTRA_TRACKING] >= without / 2 + 385000);
 }
 
+/* A second of rounds, and what was begun in one of them is over in the next. */
+static void pass_second(void)
+{
+	for (uint64_t passed = 0; passed <= (uint64_t)SEC; passed += due_ns)
+		tick();
+}
+
+static void test_cpus_that_come_are_compared(void **state)
+{
+	struct keeper_status s;
+
+	(void)state;
+	settle();
+	pass_second();
+	assert_int_equal(f.warp_starts, 0);
+	f.cpus_online = 2;
+	f.warp = (struct os_warp){ .cpus = 2, .pinned = true };
+	f.warp_polls = 3;
+	while (f.warp_starts == 0)
+		tick();
+	/* nobody waits for it */
+	uint64_t generation = line().extra[VDSOTIME_EXTRA_GENERATION];
+	for (int i = 0; i < 4; i++)
+		tick();
+	assert_int_equal(line().extra[VDSOTIME_EXTRA_GENERATION], generation + 4);
+	keeper_status(k, &s);
+	assert_int_equal(s.warp_cpus, 2);
+	assert_true(s.warp_pinned);
+	assert_true(page_is_on());
+	pass_second();
+	assert_int_equal(f.warp_starts, 1);
+	assert_int_equal(heard_count, 0);
+	assert_int_equal(epoch(), 0);
+}
+
+static void test_cpu_that_comes_out_of_step_ends_the_page(void **state)
+{
+	struct keeper_status s;
+
+	(void)state;
+	settle();
+	f.cpus_online = 2;
+	f.warp = (struct os_warp){ .worst_ticks = FAKE_KHZ, .cpus = 2, .pinned = true };
+	pass_second();
+	tick();
+	assert_false(page_is_on());
+	assert_true(llabs(amount_heard(EVENT_CPUS_OUT_OF_STEP) - MS) < 1000);
+	assert_true(was_heard(EVENT_PAGE_OFF));
+	assert_int_equal(epoch(), 1);
+	/* it is not forgotten when they go again */
+	f.cpus_online = 1;
+	f.warp = (struct os_warp){ .cpus = 1, .pinned = true };
+	heard_count = 0;
+	pass_second();
+	pass_second();
+	assert_int_equal(f.warp_starts, 2);
+	keeper_status(k, &s);
+	assert_int_equal(s.warp_ticks, FAKE_KHZ);
+	assert_false(s.counter_usable);
+	assert_int_equal(heard_count, 0);
+}
+
+static void test_trusted_cpu_that_comes_out_of_step_widens_the_bound(void **state)
+{
+	struct keeper_options o = defaults;
+
+	(void)state;
+	o.counter = KEEPER_COUNTER_TRUST;
+	keeper_configure(k, &o);
+	settle();
+	uint64_t before = epoch(), bound = line().extra[VDSOTIME_EXTRA_TRACKING];
+	heard_count = 0;
+	f.cpus_online = 2;
+	f.warp = (struct os_warp){ .worst_ticks = FAKE_KHZ, .cpus = 2, .pinned = true };
+	pass_second();
+	tick();
+	assert_true(page_is_on());
+	assert_true(was_heard(EVENT_CPUS_OUT_OF_STEP));
+	assert_int_equal(epoch(), before + 1);
+	assert_true(line().extra[VDSOTIME_EXTRA_TRACKING] >= bound / 2 + MS);
+}
+
+static void test_cpus_that_cannot_be_compared_are_told(void **state)
+{
+	struct keeper_status s;
+
+	end(state);
+	f.cpus_online = 2;
+	f.warp.cpus = 2;
+	start(&defaults, -1);
+	settle();
+	f.cpus_online = 4;
+	f.warp_error = -EAGAIN;
+	pass_second();
+	keeper_status(k, &s);
+	assert_string_equal(
+		s.counter_reason, "it is the kernel's clocksource; CPUs were not compared");
+	assert_true(page_is_on());
+	assert_int_equal(heard_count, 0);
+}
+
 /* The counter of this test is not the CPU's, so keeper_read() finds the page expired. */
 static void test_stamp_of_a_late_daemon_does_not_go_back_behind_its_page(void **state)
 {
@@ -940,6 +1066,7 @@ int main(void)
 		TEST(test_tai_change_is_followed_and_told),
 		TEST(test_suspend_is_followed_and_told_by_its_name),
 		TEST(test_jump_is_followed_and_told),
+		TEST(test_rate_beyond_max_slew_is_a_jump_for_as_long_as_it_lasts),
 		TEST(test_move_to_another_host_is_followed_and_told),
 		TEST(test_snapshot_is_followed_and_told_by_its_name),
 		TEST(test_move_without_the_page_is_told_too),
@@ -965,6 +1092,10 @@ int main(void)
 		TEST(test_machine_without_a_counter_has_a_page_that_says_so),
 		TEST(test_read_refuses_what_the_page_does_not_have),
 		TEST(test_skew_between_cpus_is_in_the_bound),
+		TEST(test_cpus_that_come_are_compared),
+		TEST(test_cpu_that_comes_out_of_step_ends_the_page),
+		TEST(test_trusted_cpu_that_comes_out_of_step_widens_the_bound),
+		TEST(test_cpus_that_cannot_be_compared_are_told),
 		TEST(test_stamp_of_a_late_daemon_does_not_go_back_behind_its_page),
 		TEST(test_real_clocks_are_followed),
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The warp test, on the machine's own CPUs. */
+#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,6 +61,27 @@ static void test_caller_keeps_its_own_cpus(void **state)
 	assert_int_equal(allowed_cpus(), before);
 }
 
+static void test_background_leaves_its_caller_alone(void **state)
+{
+	struct os_warp warp = { 0 };
+	unsigned int polls = 0;
+
+	skip_without_counter(state);
+	assert_int_equal(warp_start(TEST_NS), 0);
+	assert_int_equal(warp_start(TEST_NS), -EBUSY);
+	assert_int_equal(warp_poll(&warp), -EINPROGRESS);
+	assert_int_equal(warp.cpus, 0);
+	for (; warp_poll(&warp) == -EINPROGRESS; polls++)
+		usleep(1000);
+	assert_true(polls > 0);
+	assert_true(warp.pinned);
+	assert_int_equal(warp.cpus, allowed_cpus() < 64 ? allowed_cpus() : 64);
+	/* and once more */
+	assert_int_equal(warp_start(1000000), 0);
+	while (warp_poll(&warp) == -EINPROGRESS)
+		usleep(1000);
+}
+
 /* As the service's filter does: pinning is refused. */
 static void refuse_pinning(void)
 {
@@ -101,6 +123,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_cpus_take_part),
 		cmocka_unit_test(test_caller_keeps_its_own_cpus),
+		cmocka_unit_test(test_background_leaves_its_caller_alone),
 		cmocka_unit_test(test_pinning_may_be_forbidden),
 	};
 
