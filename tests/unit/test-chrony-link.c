@@ -196,6 +196,8 @@ static void test_bad_replies_are_counted_and_the_true_one_is_taken(void **state)
 	assert_int_equal(reports, 0);
 	assert_int_equal(counts()->refused, 4);
 	assert_non_null(strstr(logged, "<4>No report from chronyd"));
+	/* and told once */
+	assert_string_equal(strchr(logged, '\n'), "\n");
 	assert_non_null(strstr(logged, "its reply cannot be used"));
 	reply(server, frame, CHRONY_FRAME_BYTES);
 	loop_once(loop, 1);
@@ -273,7 +275,27 @@ static void test_who_is_asked_no_more_is_not_heard(void **state)
 	reply(server, frame, sizeof(frame));
 	loop_once(loop, 0);
 	assert_int_equal(reports, 0);
+	assert_int_equal(counts()->refused, 0);
 	assert_int_equal(counts()->lost, 1);
+}
+
+static void test_another_port_is_another_chronyd(void **state)
+{
+	uint8_t frame[CHRONY_FRAME_BYTES];
+	int former = server;
+
+	(void)state;
+	ask();
+	receive(frame);
+	server = open_server(0);
+	ask();
+	reply(former, frame, sizeof(frame));
+	close(former);
+	receive(frame);
+	reply(server, frame, sizeof(frame));
+	loop_once(loop, 1);
+	assert_int_equal(reports, 1);
+	assert_int_equal(counts()->refused, 0);
 }
 
 static void test_full_loop_is_tried_again(void **state)
@@ -308,6 +330,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_absent_chronyd_is_told_once_and_taken_when_it_comes, begin, end),
 		cmocka_unit_test_setup_teardown(test_who_is_asked_no_more_is_not_heard, begin, end),
+		cmocka_unit_test_setup_teardown(test_another_port_is_another_chronyd, begin, end),
 		cmocka_unit_test_setup_teardown(test_full_loop_is_tried_again, begin, end),
 	};
 

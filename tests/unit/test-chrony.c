@@ -167,9 +167,11 @@ static void test_numbers_that_cannot_be_are_refused(void **state)
 {
 	(void)state;
 	put_float(ROOT_DELAY, 0, -1);
+	put_float(CORRECTION, 0, 1 << 23);
 	assert_int_equal(parse(), -EBADMSG);
 	begin(NULL);
-	put_float(ROOT_DISPERSION, 0, -(1 << 24));
+	put_float(ROOT_DISPERSION, 0, -1);
+	put_float(CORRECTION, 0, 1 << 23);
 	assert_int_equal(parse(), -EBADMSG);
 	for (size_t at = ROOT_DELAY; at <= ROOT_DISPERSION; at += 4) {
 		begin(NULL);
