@@ -238,6 +238,7 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 	uint64_t stamps = 0;
 	int r;
 
+	sp->parting = false; /* its own HELLO says so, also when it is served again */
 	for (size_t i = 0; i < count; i++) {
 		struct stamp_record *record = &s->records[i];
 
