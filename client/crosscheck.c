@@ -37,23 +37,6 @@ static int is_outside(int64_t value, int64_t before, int64_t after, int64_t slac
 	       __builtin_sub_overflow(after, value, &late) || early < -slack || late < -slack;
 }
 
-/* Two whole lines of one generation are the same to the bit: whatever flipped one is seen. */
-static int lines_differ(const struct vdsotime_page *page)
-{
-	struct vdsotime_line a, b;
-	uint64_t difference;
-
-	if (!vdsotime_line_load(&page->line[0], &a) || !vdsotime_line_load(&page->line[1], &b) ||
-		a.extra[VDSOTIME_EXTRA_GENERATION] != b.extra[VDSOTIME_EXTRA_GENERATION])
-		return 0;
-	difference = a.meta ^ b.meta;
-	for (size_t i = 0; i < VDSOTIME_LINE_WORDS; i++)
-		difference |= a.word[i] ^ b.word[i];
-	for (size_t i = 0; i < VDSOTIME_LINE_EXTRA_WORDS; i++)
-		difference |= a.extra[i] ^ b.extra[i];
-	return difference != 0;
-}
-
 enum vdsotime_nopage crosscheck_once(
 	const struct vdsotime *t, const struct vdsotime_page *page, uint32_t clocks)
 {
@@ -70,7 +53,7 @@ enum vdsotime_nopage crosscheck_once(
 	const int64_t values[IDS] = { now.realtime_ns, now.monotonic_ns, now.monotonic_raw_ns,
 		now.boottime_ns, now.tai_ns };
 
-	if (now.tracking_ns > TRACKING_MAX_NS || lines_differ(page))
+	if (now.tracking_ns > TRACKING_MAX_NS || !vdsotime_page_intact(page))
 		return VDSOTIME_NOPAGE_CROSS_CHECK;
 	for (size_t i = 0; i < IDS; i++)
 		if ((clocks >> ids[i] & 1) &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is a page right?  Its clocks are held against the vDSO's, and its two lines against each other.
+ * Is a page right?  Its clocks are held against the vDSO's, and its lines against their check
+ * words.
  *
  * A read of the page asks neither: the one would cost as much as the read, the other more.  So it
  * is done when attaching and refreshing, and when the status is asked for; and nothing is noted of
@@ -15,9 +16,9 @@
 
 /*
  * One look at those clocks (bit per id) of a page, which need not be t's.  VDSOTIME_NOPAGE_NONE;
- * _CROSS_CHECK: a clock is surely farther from the vDSO's than the page's bound, or the lines
- * differ; _STALE; _SYSTEM.  A clock that was set a moment ago looks like a page that is wrong.
- * Async-signal-safe.
+ * _CROSS_CHECK: a clock is surely farther from the vDSO's than the page's bound, or a line is
+ * not as it was published; _STALE; _SYSTEM.  A clock that was set a moment ago looks like a page
+ * that is wrong. Async-signal-safe.
  */
 enum vdsotime_nopage crosscheck_once(
 	const struct vdsotime *t, const struct vdsotime_page *page, uint32_t clocks);

@@ -128,6 +128,7 @@ void writer_publish(struct writer *w, const struct vdsotime_line *line)
 
 	w->line = *line;
 	w->line.extra[VDSOTIME_EXTRA_GENERATION] = generation + 1;
+	w->line.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&w->line);
 	page_publish(w->page, &w->line);
 	if (w->line.extra[VDSOTIME_EXTRA_EPOCH] != epoch)
 		wake_waiters(w);

@@ -312,8 +312,8 @@ int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **r
 	close_fd(fd);
 	if (r < 0)
 		return r;
-	if (!agrees(page, VDSOTIME_PAGE_REALTIME) || !agrees(page, VDSOTIME_PAGE_MONOTONIC) ||
-		!agrees(page, VDSOTIME_PAGE_BOOTTIME)) {
+	if (!vdsotime_page_intact(page) || !agrees(page, VDSOTIME_PAGE_REALTIME) ||
+		!agrees(page, VDSOTIME_PAGE_MONOTONIC) || !agrees(page, VDSOTIME_PAGE_BOOTTIME)) {
 		vdsotime_page_detach(page);
 		return -ERROR_RANGE;
 	}

@@ -69,18 +69,29 @@ static int line_covers(const struct vdsotime_line *line, uint64_t stamp)
 	return ticks >> (line->meta & VDSOTIME_META_WINDOW_MASK) == 0;
 }
 
-/* The line of a generation out of the ring: 1, or 0 when it has been overwritten. */
+int vdsotime_page_intact(const struct vdsotime_page *page)
+{
+	struct vdsotime_line line;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (vdsotime_line_load(&page->line[i], &line) && !vdsotime_line_intact(&line))
+			return 0;
+	return 1;
+}
+
+/* The line of a generation out of the ring: 1, or 0 when it is lost. */
 static int ring_load(
 	const struct vdsotime_page *page, uint64_t generation, struct vdsotime_line *ret)
 {
 	return vdsotime_line_load(&page->ring[generation % VDSOTIME_PAGE_RING], ret) &&
-	       ret->extra[VDSOTIME_EXTRA_GENERATION] == generation;
+	       ret->extra[VDSOTIME_EXTRA_GENERATION] == generation && vdsotime_line_intact(ret);
 }
 
 /*
  * The last line whose counter is not after the stamp, among generations below newest.  Generations
- * rise with their counters, so halving finds it; one that has just been overwritten counts as too
- * old.
+ * rise with their counters, so halving finds it.  With a line that is lost (written over just now,
+ * or spoiled) go all older ones, also if one was found: it may have been the one in force.
  */
 static int ring_find(const struct vdsotime_page *page, uint64_t newest, uint64_t stamp,
 	struct vdsotime_line *ret)
@@ -96,6 +107,7 @@ static int ring_find(const struct vdsotime_page *page, uint64_t newest, uint64_t
 
 		if (!ring_load(page, middle, &line)) {
 			low = middle;
+			found = 0;
 		} else if ((int64_t)(stamp - line.word[VDSOTIME_WORD_COUNTER]) < 0) {
 			high = middle;
 		} else {

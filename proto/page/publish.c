@@ -51,7 +51,7 @@ int page_recover(struct vdsotime_page *page, struct vdsotime_line *ret)
 	for (i = 0; i < 2; i++)
 		whole[i] = vdsotime_line_load(&page->line[i], &line[i]) &&
 			   line[i].extra[VDSOTIME_EXTRA_GENERATION] != 0;
-	if (!whole[0] && !whole[1])
+	if ((!whole[0] && !whole[1]) || !vdsotime_page_intact(page))
 		return 0;
 	newest = !whole[0] || (whole[1] && line[1].extra[VDSOTIME_EXTRA_GENERATION] >
 						   line[0].extra[VDSOTIME_EXTRA_GENERATION]);
@@ -59,7 +59,7 @@ int page_recover(struct vdsotime_page *page, struct vdsotime_line *ret)
 	if (!whole[!newest] || line[!newest].extra[VDSOTIME_EXTRA_GENERATION] != generation)
 		vdsotime_line_store(&page->line[!newest], &line[newest]);
 	if (!vdsotime_line_load(ring_slot(page, generation), &slot) ||
-		slot.extra[VDSOTIME_EXTRA_GENERATION] != generation)
+		slot.extra[VDSOTIME_EXTRA_GENERATION] != generation || !vdsotime_line_intact(&slot))
 		vdsotime_line_store(ring_slot(page, generation), &line[newest]);
 	VDSOTIME_SEQ_RELEASE(&page->epoch, (uint32_t)line[newest].extra[VDSOTIME_EXTRA_EPOCH]);
 	bytes_copy(ret, &line[newest], sizeof(*ret));

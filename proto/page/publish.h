@@ -36,14 +36,16 @@ int page_is_ours(
 
 /*
  * Take over: find the newest whole line, bring the other line, its slot of the ring and the epoch
- * word up to it, and copy it to *ret.  1; or 0 when nothing was published yet (*ret is untouched).
+ * word up to it, and copy it to *ret.  1; or 0 when nothing was published yet, or a line is not as
+ * it was published (*ret is untouched).
  */
 int page_recover(struct vdsotime_page *page, struct vdsotime_line *ret);
 
 /*
  * Publish value (its seq is not used) on both lines, then in the ring and the epoch word.  The
- * caller counts EXTRA_GENERATION up by one each time, and wakes the futex waiters of page->epoch
- * when EXTRA_EPOCH has changed.  The ring comes last, so that whatever it holds has been in force.
+ * caller counts EXTRA_GENERATION up by one each time, sets EXTRA_CHECK to vdsotime_line_check() of
+ * it all, and wakes the futex waiters of page->epoch when EXTRA_EPOCH has changed.  The ring comes
+ * last, so that whatever it holds has been in force.
  */
 void page_publish(struct vdsotime_page *page, const struct vdsotime_line *value);
 

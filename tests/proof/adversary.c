@@ -6,8 +6,9 @@
  * macros; each load of the page, each pair of loads, and triples and storms drawn at random return
  * boundary values.  Asserted: all loads lie on the page and are aligned; there are never more of
  * them than the tries allow; a time is only given when the sequence, as loaded, was even and the
- * same twice, and the counter, read in between, within the window; nothing is written without a
- * time.  The sanitizers watch for undefined behaviour.
+ * same twice, and the counter, read in between, within the window; that a resolve gives the true
+ * time or none, since its lines have a check word; nothing is written without a time.  The
+ * sanitizers watch for undefined behaviour.
  *
  *     adversary [TIMES [ONE_PAIR_IN]]   how many triples and storms of each reader; fewer pairs
  */
@@ -261,6 +262,18 @@ static void read_line(void)
 	check_loads(MOST_TRIES * LINE_LOADS);
 	if (result && (seq != seq_before || seq % 2 == 1))
 		fail("a line that was being written");
+	if (result && !line_whole(&line, ORIGIN))
+		fail("a line that is not intact");
+}
+
+/* What the page says of a stamp in a generation's step. */
+static int64_t true_tai_ns(uint64_t generation, uint64_t ticks)
+{
+	struct vdsotime_line line = line_of(generation, ORIGIN);
+	uint64_t mult;
+	int64_t base = vdsotime_line_base(&line, VDSOTIME_PAGE_TAI, line.meta, &mult);
+
+	return (int64_t)((uint64_t)base + (ticks * mult >> 32));
 }
 
 /* The newest line, then one of the ring for each halving of it. */
@@ -268,11 +281,13 @@ static void check_resolve(uint64_t generation)
 {
 	int64_t ns = UNTOUCHED;
 	int result = vdsotime_page_resolve(
-		page, VDSOTIME_PAGE_TAI, ORIGIN + generation * LINES_STEP_TICKS + 5, &ns);
+		page, VDSOTIME_PAGE_TAI, ORIGIN + generation * LINES_STEP_TICKS + 50, &ns);
 
 	check_loads((MOST_TRIES + MOST_HALVINGS) * LINE_LOADS);
 	if (!result && ns != UNTOUCHED)
 		fail("written without a time");
+	if (result && ns != true_tai_ns(generation, 50))
+		fail("a stamp resolved by what is not intact");
 }
 
 static void resolve_new(void)

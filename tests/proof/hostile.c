@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages that no writer made: every single bit of header and lines flipped, and pages drawn at
- * random.
+ * Pages that no writer made: every single bit of header, lines and slots of the ring flipped, and
+ * pages drawn at random.
  *
  * Each is refused by vdsotime_page_check() or read by every reader; no read may fault or do what C
- * leaves undefined (the sanitizers watch), and each ends, since tries are counted.  A flipped bit
- * may well give another time, even without bound: what finds that out is the client's comparison
- * with its vDSO, not the page; here it is only counted.
+ * leaves undefined (the sanitizers watch), and each ends, since tries are counted.  A bit flipped
+ * in a line is seen by its check word, and no stamp is resolved by that line.  A plain read does
+ * not look at it, and may well give another time, even without bound: that is for the client to
+ * find out, with the check word and with its vDSO.
  *
  *     hostile [PAGES]
  */
@@ -126,6 +127,24 @@ static int goes_by(size_t offset)
 	return 0;
 }
 
+/* A line with a flipped bit is none: what is told comes from the other one. */
+static void check_flipped(const struct vdsotime_page *page, size_t bit)
+{
+	const size_t line_bits = 8 * sizeof(struct vdsotime_line);
+	size_t at = bit % line_bits / 8;
+	struct vdsotime_line line;
+	int64_t ns;
+
+	if (!vdsotime_page_line(page, &line) || !line_whole(&line, origin_ticks))
+		fail("a line is told that is not intact", "flipped bit", bit);
+	if (vdsotime_page_intact(page) != (at < sizeof(line.seq)))
+		fail("of the line, and not seen", "flipped bit", bit);
+	if (vdsotime_page_resolve(page, VDSOTIME_PAGE_MONOTONIC,
+		    origin_ticks + GENERATIONS * LINES_STEP_TICKS, &ns) != 1 ||
+		(uint64_t)ns != GENERATIONS * LINES_STEP_NS)
+		fail("a stamp is not resolved by the other line", "flipped bit", bit);
+}
+
 static void flip_bits(struct vdsotime_page *page)
 {
 	size_t header = sizeof(page->header);
@@ -141,11 +160,59 @@ static void flip_bits(struct vdsotime_page *page)
 			fail(refused ? "refused" : "not refused", "flipped bit", bit);
 		if (!refused)
 			read_all(page);
+		if (bit / 8 >= header)
+			check_flipped(page, bit - 8 * header);
 		byte[bit / 8] ^= (unsigned char)(1u << bit % 8);
 	}
 	printf("%zu bits flipped: %lu refused; then %lu reads, %lu stale, %lu busy, %lu resolved\n",
 		8 * (header + lines), tally.refused, tally.reads, tally.stale, tally.busy,
 		tally.resolved);
+}
+
+/* A stamp of a generation is resolved as by its line, or not at all; 1 when it is. */
+static int resolves(const struct vdsotime_page *page, uint64_t generation)
+{
+	int64_t ns;
+
+	if (!vdsotime_page_resolve(page, VDSOTIME_PAGE_MONOTONIC,
+		    origin_ticks + generation * LINES_STEP_TICKS, &ns))
+		return 0;
+	if ((uint64_t)ns != generation * LINES_STEP_NS)
+		fail("a stamp resolved by another line", "generation", generation);
+	return 1;
+}
+
+/* Each bit of slots all over the ring: of them, of their neighbours, of a stamp anywhere. */
+static void flip_ring(struct vdsotime_page *page)
+{
+	const size_t line_bits = 8 * sizeof(struct vdsotime_line);
+	const uint64_t oldest = GENERATIONS - VDSOTIME_PAGE_RING + 1;
+	unsigned long resolved = 0, refused = 0;
+
+	for (uint64_t g = oldest; g < GENERATIONS; g += 31) {
+		struct vdsotime_line *slot = &page->ring[g % VDSOTIME_PAGE_RING];
+		unsigned char *byte = (unsigned char *)slot;
+
+		for (size_t bit = 0; bit < line_bits; bit++) {
+			const uint64_t other = oldest + random_next() % (GENERATIONS - oldest);
+			const uint64_t stamps[] = { g - 1, g, g + 1, other };
+
+			byte[bit / 8] ^= (unsigned char)(1u << bit % 8);
+			for (size_t i = g == oldest; i < 4; i++) {
+				int r = resolves(page, stamps[i]);
+
+				/* but for the sequence, every bit is of what its time is told by */
+				if (r && stamps[i] == g && bit / 8 >= sizeof(slot->seq))
+					fail("not seen, in the ring", "flipped bit", bit);
+				resolved += r != 0;
+				refused += r == 0;
+			}
+			byte[bit / 8] ^= (unsigned char)(1u << bit % 8);
+		}
+	}
+	printf("bits of the ring flipped: %lu stamps resolved, %lu refused\n", resolved, refused);
+	if (resolved < refused)
+		fail("stamps resolved", "only", resolved);
 }
 
 static void randomise(void *p, size_t bytes)
@@ -168,6 +235,8 @@ static void draw_line(struct vdsotime_line *line, uint64_t now)
 	line->seq &= ~1u;
 	line->word[VDSOTIME_WORD_COUNTER] = now - (random_next() >> random_next() % 64);
 	line->extra[VDSOTIME_EXTRA_GENERATION] >>= random_next() % 64;
+	if (random_next() % 2 == 0)
+		line->extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(line);
 }
 
 static void draw_pages(struct vdsotime_page *page, unsigned long pages)
@@ -232,16 +301,8 @@ static void overtake(struct vdsotime_page *page)
 		page_publish(page, &line);
 	}
 	memcpy(page->line, newest, sizeof(newest));
-	for (uint64_t g = GENERATIONS - VDSOTIME_PAGE_RING; g < GENERATIONS; g++) {
-		int64_t ns;
-
-		if (!vdsotime_page_resolve(page, VDSOTIME_PAGE_MONOTONIC,
-			    origin_ticks + g * LINES_STEP_TICKS, &ns))
-			continue;
-		if ((uint64_t)ns != g * LINES_STEP_NS)
-			fail("a stamp resolved by another line", "generation", g);
-		resolved++;
-	}
+	for (uint64_t g = GENERATIONS - VDSOTIME_PAGE_RING; g < GENERATIONS; g++)
+		resolved += resolves(page, g) != 0;
 	if (resolved < VDSOTIME_PAGE_RING / 2 - 1)
 		fail("stamps resolved, of a ring half written over", "only", resolved);
 	printf("ring half written over under the reader: %lu stamps resolved, the others refused\n",
@@ -268,6 +329,7 @@ int main(int argc, char **argv)
 	}
 	cut_short(page);
 	flip_bits(page);
+	flip_ring(page);
 	overtake(page);
 	draw_pages(page, pages);
 	free(page);

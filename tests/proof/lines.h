@@ -42,6 +42,7 @@ static inline struct vdsotime_line line_of(uint64_t generation, uint64_t origin_
 	line.word[VDSOTIME_WORD_MONOTONIC] = generation * LINES_STEP_NS;
 	line.extra[VDSOTIME_EXTRA_GENERATION] = generation;
 	line.extra[VDSOTIME_EXTRA_EPOCH] = generation;
+	line.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&line);
 	return line;
 }
 

@@ -290,8 +290,8 @@ mutant(
 mutant(
     PAGE,
     "a line is never read from the backup",
-    "if (vdsotime_line_load(&page->line[i & 1], ret))",
-    "if (vdsotime_line_load(&page->line[0], ret))",
+    "if (vdsotime_line_load(&page->line[i & 1], ret) &&",
+    "if (vdsotime_line_load(&page->line[0], ret) &&",
     "step-kill",
 )
 mutant(
@@ -417,12 +417,91 @@ mutant(
     "unit",
 )
 
+# The check word.
+mutant(
+    PAGE,
+    "the check word leaves meta out",
+    "uint64_t sum = line->meta * VDSOTIME_CHECK_FACTOR;",
+    "uint64_t sum = 0;",
+    "unit",
+)
+mutant(
+    PAGE,
+    "the check word leaves a word out",
+    "for (i = 0; i < VDSOTIME_LINE_WORDS; i++)\n\t\tsum",
+    "for (i = 0; i < VDSOTIME_LINE_WORDS - 1; i++)\n\t\tsum",
+    "hostile",
+)
+mutant(
+    PAGE,
+    "the check word leaves an extra word out",
+    "for (i = 0; i < VDSOTIME_EXTRA_CHECK; i++)",
+    "for (i = 0; i < VDSOTIME_EXTRA_CHECK - 1; i++)",
+    "hostile",
+)
+mutant(
+    PAGE,
+    "the check word forgets the high bits",
+    "UINT64_C(0x9e3779b97f4a7c15)",
+    "UINT64_C(0x9e3779b97f4a7c14)",
+    "hostile",
+)
+mutant(
+    PAGE,
+    "a line is told that is not intact",
+    "if (vdsotime_line_load(&page->line[i & 1], ret) && vdsotime_line_intact(ret))",
+    "if (vdsotime_line_load(&page->line[i & 1], ret))",
+    "unit",
+)
+mutant(
+    CHECK,
+    "of a page, the primary alone is looked at",
+    "\tfor (i = 0; i < 2; i++)\n\t\tif (vdsotime_line_load(&page->line[i]",
+    "\tfor (i = 0; i < 1; i++)\n\t\tif (vdsotime_line_load(&page->line[i]",
+    "hostile",
+)
+mutant(
+    CHECK,
+    "a line that is being written is not intact",
+    "if (vdsotime_line_load(&page->line[i], &line) && !vdsotime_line_intact(&line))",
+    "if (!vdsotime_line_load(&page->line[i], &line) || !vdsotime_line_intact(&line))",
+    "unit",
+)
+mutant(
+    CHECK,
+    "the ring's slot may be spoiled",
+    " == generation && vdsotime_line_intact(ret);",
+    " == generation;",
+    "hostile",
+)
+mutant(
+    CHECK,
+    "a line stands although a later one is lost",
+    "\t\t\tfound = 0;\n",
+    "",
+    "hostile",
+)
+mutant(
+    PUBLISH,
+    "take-over of a page that is not intact",
+    " || !vdsotime_page_intact(page))",
+    ")",
+    "unit",
+)
+mutant(
+    PUBLISH,
+    "take-over leaves a spoiled slot in the ring",
+    " || !vdsotime_line_intact(&slot))",
+    ")",
+    "unit",
+)
+
 # What of reading is not inline.
 mutant(
     CHECK,
     "the ring's slot may be of any generation",
-    " &&\n\t       ret->extra[VDSOTIME_EXTRA_GENERATION] == generation;",
-    ";",
+    " &&\n\t       ret->extra[VDSOTIME_EXTRA_GENERATION] == generation && ",
+    " &&\n\t       ",
     "hostile",
 )
 mutant(

@@ -190,6 +190,7 @@ static void publish(uint64_t generation)
 	line.word[VDSOTIME_WORD_MONOTONIC] = generation;
 	line.extra[VDSOTIME_EXTRA_GENERATION] = generation;
 	line.extra[VDSOTIME_EXTRA_EPOCH] = generation;
+	line.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&line);
 	page_publish(&page, &line);
 }
 

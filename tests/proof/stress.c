@@ -49,20 +49,18 @@ static struct vdsotime_line line_after(const struct vdsotime_line *old, uint64_t
 	line.word[VDSOTIME_WORD_COUNTER] = now;
 	line.word[VDSOTIME_WORD_MONOTONIC] =
 		old->word[VDSOTIME_WORD_MONOTONIC] + (elapsed * LINES_MULT >> 32) + JUMP_NS;
-	line.extra[VDSOTIME_EXTRA_RESERVED] =
-		mix(line.word[VDSOTIME_WORD_COUNTER] ^ line.word[VDSOTIME_WORD_MONOTONIC]);
+	line.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&line);
 	return line;
 }
 
-/* What is not of the generation alone is bound together by the reserved word. */
+/* What is not of the generation alone is bound together by the check word. */
 static int is_torn(const struct vdsotime_line *line)
 {
 	struct vdsotime_line should = line_of(line->extra[VDSOTIME_EXTRA_GENERATION], 0);
 
 	should.word[VDSOTIME_WORD_COUNTER] = line->word[VDSOTIME_WORD_COUNTER];
 	should.word[VDSOTIME_WORD_MONOTONIC] = line->word[VDSOTIME_WORD_MONOTONIC];
-	should.extra[VDSOTIME_EXTRA_RESERVED] =
-		mix(line->word[VDSOTIME_WORD_COUNTER] ^ line->word[VDSOTIME_WORD_MONOTONIC]);
+	should.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&should);
 	return !line_equal(line, &should);
 }
 

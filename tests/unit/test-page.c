@@ -60,14 +60,19 @@ static struct vdsotime_line line_of(uint64_t generation, uint64_t counter)
 
 	line.extra[VDSOTIME_EXTRA_GENERATION] = generation;
 	line.extra[VDSOTIME_EXTRA_EPOCH] = 9;
+	line.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&line);
 	return line;
+}
+
+static void publish_line(struct vdsotime_line line)
+{
+	line.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&line);
+	page_publish(page, &line);
 }
 
 static void publish(uint64_t generation, uint64_t counter)
 {
-	struct vdsotime_line line = line_of(generation, counter);
-
-	page_publish(page, &line);
+	publish_line(line_of(generation, counter));
 }
 
 static enum vdsotime_page_result read_ns(int32_t clock, int64_t *ret)
@@ -182,7 +187,7 @@ static void test_a_line_past_its_window_is_stale(void **state)
 
 	(void)state;
 	line.meta = 20;
-	page_publish(page, &line);
+	publish_line(line);
 	assert_int_equal(read_ns(VDSOTIME_PAGE_MONOTONIC, &now), VDSOTIME_PAGE_STALE);
 	assert_int_equal(now, -7);
 	assert_int_equal(vdsotime_page_read_sec(page, VDSOTIME_PAGE_MONOTONIC,
@@ -211,7 +216,7 @@ static void test_a_page_that_is_off_is_stale(void **state)
 
 	(void)state;
 	line.meta = VDSOTIME_META_OFF;
-	page_publish(page, &line);
+	publish_line(line);
 	assert_int_equal(read_ns(VDSOTIME_PAGE_MONOTONIC, &now), VDSOTIME_PAGE_STALE);
 }
 
@@ -224,7 +229,7 @@ static void test_bounds_grow_with_age(void **state)
 	(void)state;
 	line.extra[VDSOTIME_EXTRA_ERROR] = 1000;
 	line.extra[VDSOTIME_EXTRA_ERROR_GROWTH] = (UINT64_C(1) << 32) / 1000000; /* 1 ppm */
-	page_publish(page, &line);
+	publish_line(line);
 	assert_int_equal(
 		vdsotime_page_read_bounded(page, VDSOTIME_COUNTER_FENCE, &b), VDSOTIME_PAGE_READ);
 	/* a second old or a little more */
@@ -314,13 +319,71 @@ static void test_recover_after_a_death_at_each_store(void **state)
 	}
 }
 
+/* PROTOCOL.md's sum, by hand. */
+static void test_the_check_word_is_the_sum_of_the_protocol(void **state)
+{
+	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+	struct vdsotime_line line = { .meta = 5 };
+
+	(void)state;
+	assert_int_equal(vdsotime_line_check(&(struct vdsotime_line){ 0 }), 0);
+	line.extra[VDSOTIME_EXTRA_FLAGS] = 3;
+	uint64_t sum = 5;
+
+	for (int i = 0; i < 14; i++)
+		sum *= factor;
+	sum = (sum + 3) * factor;
+	assert_int_equal(vdsotime_line_check(&line), sum);
+	line.extra[VDSOTIME_EXTRA_CHECK] = 77;
+	assert_int_equal(vdsotime_line_check(&line), sum);
+}
+
+static void test_a_line_that_is_not_intact_is_not_told(void **state)
+{
+	struct vdsotime_line line;
+
+	(void)state;
+	publish(1, 100);
+	assert_true(vdsotime_page_intact(page));
+	page->line[0].extra[VDSOTIME_EXTRA_ERROR] ^= 16;
+	assert_false(vdsotime_page_intact(page));
+	assert_true(vdsotime_page_line(page, &line));
+	assert_int_equal(line.extra[VDSOTIME_EXTRA_ERROR], 0);
+	page->line[1].extra[VDSOTIME_EXTRA_CHECK] ^= 1;
+	assert_false(vdsotime_page_line(page, &line));
+	/* a line that is being written is no matter */
+	page->line[0].seq |= 1;
+	page->line[1].extra[VDSOTIME_EXTRA_CHECK] ^= 1;
+	assert_true(vdsotime_page_intact(page));
+}
+
+static void test_a_page_that_is_not_intact_is_not_taken_over(void **state)
+{
+	struct vdsotime_line line;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		publish(1, 100);
+		page->line[i].word[VDSOTIME_WORD_MONOTONIC] ^= 1;
+		assert_false(page_recover(page, &line));
+		/* one that its writer was at, at its death, is repaired */
+		page->line[i].seq |= 1;
+		assert_true(page_recover(page, &line));
+		assert_true(vdsotime_page_intact(page));
+	}
+	/* a slot that is not is written again */
+	page->ring[1].word[VDSOTIME_WORD_RAW] ^= 1;
+	assert_true(page_recover(page, &line));
+	assert_true(vdsotime_line_intact(&page->ring[1]));
+}
+
 static void test_epoch_word_follows_the_epoch(void **state)
 {
 	struct vdsotime_line line = line_of(1, 0);
 
 	(void)state;
 	line.extra[VDSOTIME_EXTRA_EPOCH] = UINT64_C(0x1234567890);
-	page_publish(page, &line);
+	publish_line(line);
 	assert_int_equal(page->epoch, 0x34567890);
 }
 
@@ -338,7 +401,7 @@ static void publish_staircase(uint64_t generations)
 
 		line.meta = 21;
 		line.word[VDSOTIME_WORD_MONOTONIC] = g * 2000000;
-		page_publish(page, &line);
+		publish_line(line);
 	}
 }
 
@@ -373,11 +436,27 @@ static void test_a_stamp_of_the_future_or_in_a_gap_is_refused(void **state)
 
 	(void)state;
 	publish_staircase(10);
-	page_publish(page, &late);
+	publish_line(late);
 	/* generation 10 held for 2^21 ticks */
 	assert_true(resolve(10 * 1000000 + (1 << 21) - 1, &ns));
 	assert_false(resolve(10 * 1000000 + (1 << 21), &ns));
 	assert_false(resolve(100 * UINT64_C(1000000) + (UINT64_C(1) << 40), &ns));
+}
+
+/* By a spoiled line no stamp is resolved; nor by an older one, which was no longer in force. */
+static void test_a_spoiled_slot_of_the_ring_resolves_nothing(void **state)
+{
+	struct vdsotime_line *slot = &page->ring[2500 % VDSOTIME_PAGE_RING];
+	int64_t ns;
+
+	(void)state;
+	publish_staircase(3000);
+	slot->word[VDSOTIME_WORD_COUNTER] ^= 1;
+	assert_false(resolve(2500 * UINT64_C(1000000) + 5, &ns));
+	assert_true(resolve(2501 * UINT64_C(1000000), &ns));
+	assert_int_equal(ns, 2501 * UINT64_C(2000000));
+	slot->word[VDSOTIME_WORD_COUNTER] ^= 1;
+	assert_true(resolve(2500 * UINT64_C(1000000) + 5, &ns));
 }
 
 static void test_a_page_of_another_kin_is_refused_with_the_reason(void **state)
@@ -446,10 +525,14 @@ int main(void)
 		TEST(test_an_odd_line_of_a_dead_writer_is_written_over),
 		TEST(test_nothing_is_recovered_from_a_page_never_published),
 		TEST(test_recover_after_a_death_at_each_store),
+		TEST(test_the_check_word_is_the_sum_of_the_protocol),
+		TEST(test_a_line_that_is_not_intact_is_not_told),
+		TEST(test_a_page_that_is_not_intact_is_not_taken_over),
 		TEST(test_epoch_word_follows_the_epoch),
 		TEST(test_an_old_stamp_is_resolved_by_the_line_of_its_time),
 		TEST(test_a_stamp_older_than_the_ring_is_refused),
 		TEST(test_a_stamp_of_the_future_or_in_a_gap_is_refused),
+		TEST(test_a_spoiled_slot_of_the_ring_resolves_nothing),
 		TEST(test_a_page_of_another_kin_is_refused_with_the_reason),
 		TEST(test_only_a_page_of_the_same_identity_is_taken_over),
 	};

@@ -255,6 +255,10 @@ static void test_what_is_no_page_is_refused(void **state)
 	/* never published on */
 	expect_refused(dup(w.fd));
 	publish(1000, 0);
+	/* a page whose memory has gone bad */
+	w.page->line[0].extra[VDSOTIME_EXTRA_ERROR] ^= 1;
+	expect_refused(dup(w.fd));
+	w.page->line[0].extra[VDSOTIME_EXTRA_ERROR] ^= 1;
 	/* a page that could shrink under its readers */
 	assert_int_equal(ftruncate(unsealed, sizeof(struct vdsotime_page)), 0);
 	assert_true(pwrite(unsealed, w.page, sizeof(*w.page), 0) == (ssize_t)sizeof(*w.page));

@@ -69,7 +69,7 @@ enum vdsotime_nopage {
 	VDSOTIME_NOPAGE_BOOT_ID = 11, /* published in another boot */
 	VDSOTIME_NOPAGE_COUNTER = 12, /* a counter that this CPU or build does not read */
 	VDSOTIME_NOPAGE_COUNTER_TRAPS = 13, /* PR_SET_TSC forbids this process the counter */
-	VDSOTIME_NOPAGE_CROSS_CHECK = 14, /* it disagreed with the vDSO by more than its bound */
+	VDSOTIME_NOPAGE_CROSS_CHECK = 14, /* it disagrees with the vDSO, or its check word */
 	VDSOTIME_NOPAGE_OFF = 15, /* the daemon has switched it off (no usable counter) */
 	VDSOTIME_NOPAGE_STALE = 16, /* not renewed in time: daemon dead, stopped, or suspended */
 	VDSOTIME_NOPAGE_TIME_NAMESPACE =
@@ -214,8 +214,8 @@ VDSOTIME_PUBLIC int vdsotime_resolve(
 
 /*
  * Which path answers, the reason, and the state of the page.  It also takes a look at the page: its
- * clocks against the vDSO's, its two copies against each other.  VDSOTIME_PATH_PAGE with the reason
- * VDSOTIME_NOPAGE_CROSS_CHECK: it answers, and is wrong, or a clock was set within the last
+ * clocks against the vDSO's, its two lines against their check words.  VDSOTIME_PATH_PAGE with the
+ * reason VDSOTIME_NOPAGE_CROSS_CHECK: it answers, and is wrong, or a clock was set within the last
  * milliseconds; vdsotime_refresh() finds out which, and gives up a page that is wrong.
  */
 VDSOTIME_PUBLIC int vdsotime_status(const struct vdsotime *t, struct vdsotime_status *ret);

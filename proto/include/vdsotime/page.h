@@ -70,7 +70,7 @@ enum vdsotime_extra {
 	VDSOTIME_EXTRA_TRACKING, /* ns: bound on |clock here - kernel's| at counter */
 	VDSOTIME_EXTRA_TRACKING_GROWTH, /* of it, ns per ns, 32 fraction bits */
 	VDSOTIME_EXTRA_FLAGS, /* quality, leap: see below */
-	VDSOTIME_EXTRA_RESERVED /* 0 */
+	VDSOTIME_EXTRA_CHECK /* all of the above and meta: vdsotime_line_check() */
 };
 /* ERROR_GROWTH and TRACKING_GROWTH are below 2^32: less than 1 ns per ns.  ERROR without a
  * bound: */
@@ -82,6 +82,30 @@ enum vdsotime_extra {
 #define VDSOTIME_FLAGS_LEAP(flags) ((uint32_t)(flags) >> 8 & 0xff)
 /* TAI - UTC on the line is one that the kernel was told, not the 0 it starts with. */
 #define VDSOTIME_FLAGS_TAI_KNOWN (UINT64_C(1) << 16)
+
+/*
+ * What CHECK is to be.  Each word counts by another odd factor, so that no change of one word alone
+ * goes unseen.  A plain read does not look at it: it would cost more than the read.
+ */
+#define VDSOTIME_CHECK_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
+static inline uint64_t vdsotime_line_check(const struct vdsotime_line *line)
+{
+	uint64_t sum = line->meta * VDSOTIME_CHECK_FACTOR;
+	unsigned int i;
+
+	for (i = 0; i < VDSOTIME_LINE_WORDS; i++)
+		sum = (sum + line->word[i]) * VDSOTIME_CHECK_FACTOR;
+	for (i = 0; i < VDSOTIME_EXTRA_CHECK; i++)
+		sum = (sum + line->extra[i]) * VDSOTIME_CHECK_FACTOR;
+	return sum;
+}
+
+/* Is a line, loaded whole, as it was published? */
+static inline int vdsotime_line_intact(const struct vdsotime_line *line)
+{
+	return line->extra[VDSOTIME_EXTRA_CHECK] == vdsotime_line_check(line);
+}
 
 struct vdsotime_page_header {
 	uint64_t magic;
@@ -130,10 +154,13 @@ enum vdsotime_page_refusal {
 enum vdsotime_page_refusal vdsotime_page_check(const struct vdsotime_page *page, size_t size_bytes,
 	const struct vdsotime_page_reader *reader);
 
+/* Are both lines as they were published?  One that is being written is not looked at. */
+int vdsotime_page_intact(const struct vdsotime_page *page);
+
 /*
  * What clock said when the counter was stamp_ticks, by the line in force then.  1 and *ret_ns; 0
- * where no line of the page covers that moment (too old, in a gap, in the future).  At most
- * VDSOTIME_PAGE_TRIES + 10 loads of a line.
+ * where no line of the page covers that moment (too old, in a gap, in the future), or one that was
+ * looked at is not intact.  At most VDSOTIME_PAGE_TRIES + 10 loads of a line.
  */
 int vdsotime_page_resolve(
 	const struct vdsotime_page *page, int32_t clock, uint64_t stamp_ticks, int64_t *ret_ns);
@@ -401,13 +428,14 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_bounded(
 	return VDSOTIME_PAGE_BUSY;
 }
 
-/* The newest line as it is, within its window or not.  1, or 0 when both changed underfoot. */
+/* The newest line that is intact, within its window or not.  1; 0 when both changed underfoot, or
+ * neither is. */
 static inline int vdsotime_page_line(const struct vdsotime_page *page, struct vdsotime_line *ret)
 {
 	unsigned int i;
 
 	for (i = 0; i < VDSOTIME_PAGE_TRIES; i++)
-		if (vdsotime_line_load(&page->line[i & 1], ret))
+		if (vdsotime_line_load(&page->line[i & 1], ret) && vdsotime_line_intact(ret))
 			return 1;
 	return 0;
 }
