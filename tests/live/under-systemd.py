@@ -9,6 +9,7 @@ Skips where namespaces of our own are not to be had (no root, no systemd, a cont
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 
+import chrony
 import tap
 from daemon import PATIENCE_S, varlink
 from library import Program
@@ -378,6 +380,35 @@ def test_wrong_configuration_is_a_failed_start_that_says_why(m):
     os.unlink(m.root + path)
     m.run("systemctl", "reset-failed", "vdsotimed.service")
     m.told("systemctl", "start", "vdsotimed.service")
+
+
+def files_of_the_manual(section):
+    """What that section of vdsotimed.conf(5) says to write: path -> text."""
+    path = os.path.join(HERE, "../../man/vdsotimed.conf.5.scd")
+    with open(path, encoding="utf-8") as f:
+        text = f.read().split(f"\n# {section}\n")[1].split("\n# ")[0]
+    return dict(re.findall(r"^(?:and )?_(/\S+)_:\n\n```\n(.*?)```", text, re.MULTILINE | re.DOTALL))
+
+
+def test_service_reaches_chronyd_as_the_manual_says(m):
+    files = files_of_the_manual("CHRONY")
+    assert_equal(len(files), 2)
+    program = chrony.chronyd()
+    lines = "local", "port 0", "bindcmdaddress 127.0.0.1", "bindcmdaddress /", "pidfile /run/chrony.pid"
+    m.write("/run/chrony.conf", "\n".join(lines))
+    m.told(program, "-x", "-u", "root", "-f", "/run/chrony.conf")
+    for path, text in files.items():
+        m.write(path, text)
+    m.told("systemctl", "daemon-reload")
+    m.told("systemctl", "restart", "vdsotimed.service")
+    end = time.monotonic() + PATIENCE_S
+    while m.status()["synchronisation"]["source"] != "chrony":
+        assert time.monotonic() < end, [r["MESSAGE"] for r in m.journal()][-3:]
+        time.sleep(0.05)
+    for path in files:
+        os.unlink(m.root + path)
+    m.told("systemctl", "daemon-reload")
+    m.told("systemctl", "restart", "vdsotimed.service")
 
 
 def main(build_dir, reader):
