@@ -496,6 +496,21 @@ mutant(
     "unit",
 )
 
+mutant(
+    PAGE,
+    "the growth of a bound is rounded down",
+    "(mult >> 32) + (low >> 32) + 1;",
+    "(mult >> 32) + (low >> 32);",
+    "unit",
+)
+mutant(
+    PAGE,
+    "the growth of a bound lacks the low half",
+    "(mult >> 32) + (low >> 32) + 1;",
+    "(mult >> 32) + 1;",
+    "unit",
+)
+
 # What of reading is not inline.
 mutant(
     CHECK,

@@ -236,6 +236,30 @@ static void test_bounds_grow_with_age(void **state)
 	assert_in_range(b.error_ns, 1000 + 999, 1000 + 1500);
 }
 
+/* By the tick a bound grows no slower than by the ns, hardly faster, and without overflow. */
+static void test_growth_per_tick_is_rounded_up(void **state)
+{
+	uint64_t seed = 20;
+
+	(void)state;
+	for (int i = 0; i < 1000000; i++) {
+		unsigned int window = (unsigned int)(seed >> 58);
+		uint64_t mult = (seed = seed * 6364136223846793005u + 1) >> window;
+		uint64_t growth = (seed = seed * 6364136223846793005u + 1) >> 32;
+		uint64_t ticks =
+			(seed = seed * 6364136223846793005u + 1) & ((UINT64_C(1) << window) - 1);
+		uint64_t per_tick = vdsotime_growth_per_tick(growth, mult);
+		uint64_t grown = (ticks * mult >> 32) * growth >> 32;
+
+		assert_true(per_tick <= mult || per_tick == 1);
+		assert_true(ticks * per_tick >> 32 >= grown);
+		/* a 2^-32 ns for each tick, and what the age in whole ns had lost */
+		assert_true((ticks * per_tick >> 32) - grown <= (ticks >> 32) + 2);
+	}
+	assert_int_equal(vdsotime_growth_per_tick(UINT32_MAX, UINT64_MAX), UINT64_MAX - UINT32_MAX);
+	assert_int_equal(vdsotime_growth_per_tick(0, MULT), 1);
+}
+
 static void test_backup_answers_while_the_primary_is_written(void **state)
 {
 	int64_t now;
@@ -520,6 +544,7 @@ int main(void)
 		TEST(test_a_counter_before_the_line_is_stale),
 		TEST(test_a_page_that_is_off_is_stale),
 		TEST(test_bounds_grow_with_age),
+		TEST(test_growth_per_tick_is_rounded_up),
 		TEST(test_backup_answers_while_the_primary_is_written),
 		TEST(test_a_reader_gives_up_when_both_lines_are_odd),
 		TEST(test_an_odd_line_of_a_dead_writer_is_written_over),

@@ -384,6 +384,18 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_instant(
 	return VDSOTIME_PAGE_BUSY;
 }
 
+/*
+ * The growth of a bound for each tick instead of each ns, with 32 fraction bits, rounded up; not
+ * above mult.  It can be had while the counter is being read; the age in ns, which the growth would
+ * be multiplied by else, only after that.
+ */
+VDSOTIME_INLINE uint64_t vdsotime_growth_per_tick(uint64_t growth, uint64_t mult)
+{
+	uint64_t low = (growth & 0xffffffff) * (mult & 0xffffffff);
+
+	return (growth & 0xffffffff) * (mult >> 32) + (low >> 32) + 1;
+}
+
 /* REALTIME now and the bound on its distance from UTC: what an interval is made of. */
 struct vdsotime_bounded {
 	int64_t realtime_ns;
@@ -413,14 +425,14 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_bounded(
 		uint64_t growth = VDSOTIME_WORD_LOAD(&line->extra[VDSOTIME_EXTRA_ERROR_GROWTH]);
 		uint64_t epoch = VDSOTIME_WORD_LOAD(&line->extra[VDSOTIME_EXTRA_EPOCH]);
 		uint64_t flags = VDSOTIME_WORD_LOAD(&line->extra[VDSOTIME_EXTRA_FLAGS]);
-		uint64_t age = ticks * mult >> 32;
+		uint64_t per_tick = vdsotime_growth_per_tick(growth, mult);
 
 		if (!vdsotime_line_done(line, seq))
 			continue;
 		if (ticks >> (meta & VDSOTIME_META_WINDOW_MASK) != 0)
 			return VDSOTIME_PAGE_STALE;
-		ret->realtime_ns = (int64_t)((uint64_t)base + age);
-		ret->error_ns = vdsotime_bound(error, growth, age);
+		ret->realtime_ns = (int64_t)((uint64_t)base + (ticks * mult >> 32));
+		ret->error_ns = error + (ticks * per_tick >> 32) + 1;
 		ret->epoch = epoch;
 		ret->flags = flags;
 		return VDSOTIME_PAGE_READ;
