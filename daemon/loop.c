@@ -24,6 +24,7 @@
 
 #include <ev.h>
 
+#include "daemon/reserve.h"
 #include "daemon/slab.h"
 
 /* When the kernel would not watch a signal's descriptor. */
@@ -57,6 +58,10 @@ union watcher {
 	struct loop_io io;
 	struct loop_timer timer;
 };
+
+/* For libev's tables, which double as they grow. */
+#define RESERVE_BYTES_PER_WATCHER 512
+#define RESERVE_BYTES_LEAST 65536
 
 struct loop {
 	struct ev_loop *ev;
@@ -97,19 +102,33 @@ static void again_fire(struct ev_loop *ev, ev_timer *timer, int events)
 	}
 }
 
+/* In place of libev's realloc() and free(): where it has no memory, it aborts. */
+static void *allocate(void *old, long bytes)
+{
+	return reserve_realloc(old, (size_t)bytes);
+}
+
 int loop_new(struct loop **ret, uint32_t watchers_max)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return -ENOMEM;
+	if (reserve_hold(RESERVE_BYTES_LEAST + RESERVE_BYTES_PER_WATCHER * (size_t)watchers_max) <
+		0) {
+		free(l);
+		return -ENOMEM;
+	}
+	ev_set_allocator(allocate);
 	if (slab_init(&l->watchers, watchers_max, sizeof(union watcher)) < 0) {
+		reserve_release();
 		free(l);
 		return -ENOMEM;
 	}
 	l->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL | EVBACKEND_POLL);
 	if (l->ev == NULL) {
 		slab_deinit(&l->watchers);
+		reserve_release();
 		free(l);
 		return -ENOSYS;
 	}
@@ -130,6 +149,7 @@ struct loop *loop_free(struct loop *l)
 		return NULL;
 	ev_loop_destroy(l->ev);
 	slab_deinit(&l->watchers);
+	reserve_release();
 	free(l);
 	return NULL;
 }

@@ -26,9 +26,11 @@ struct json_object *object_end(struct object *o)
 	return o->json;
 }
 
+/* A copy of the key would be lost by json-c when there is no memory to make room for it. */
 void object_add(struct object *o, const char *key, struct json_object *value)
 {
-	if (o->json != NULL && value != NULL && json_object_object_add(o->json, key, value) == 0)
+	if (o->json != NULL && value != NULL &&
+		json_object_object_add_ex(o->json, key, value, JSON_C_OBJECT_KEY_IS_CONSTANT) == 0)
 		return;
 	json_object_put(value);
 	o->error = -ENOMEM;

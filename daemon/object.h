@@ -24,7 +24,7 @@ struct object object_begin(void);
 /* The whole, the caller's from here; NULL when memory was short for any of it. */
 struct json_object *object_end(struct object *o);
 
-/* value is consumed in every case. */
+/* key: of static storage, it is not copied.  value is consumed in every case. */
 void object_add(struct object *o, const char *key, struct json_object *value);
 void object_add_bool(struct object *o, const char *key, bool value);
 void object_add_int(struct object *o, const char *key, int64_t value);

@@ -309,9 +309,19 @@ static void test_server_and_loop_that_get_no_memory_are_not_made(void **state)
 		}
 		assert_int_equal(r, -ENOMEM);
 	}
-	for (long n = 0; n < 2; n++) {
+	/* Ours; libev's own it takes from what was taken before. */
+	for (long n = 0;; n++) {
+		int r;
+
+		failed = 0;
 		countdown = n;
-		assert_int_equal(loop_new(&loop, 10), -ENOMEM);
+		r = loop_new(&loop, 10);
+		countdown = -1;
+		if (r == 0)
+			loop_free(loop);
+		if (failed == 0)
+			break;
+		assert_true(r == 0 || r == -ENOMEM);
 	}
 }
 
