@@ -151,7 +151,8 @@ struct json_object *describe_counter(const struct keeper_status *s)
 	object_add_uint(&o, "comparedCpus", s->warp_cpus);
 	object_add_bool(&o, "comparedPinned", s->warp_pinned);
 	object_add_uint(&o, "comparedWorstTicks", s->warp_ticks);
-	object_add_text(&o, "vmclock", vmclock_states[s->vmclock <= 2 ? s->vmclock : 2]);
+	object_add_text(&o, "vmclock",
+		vmclock_states[s->vmclock < VMCLOCK_UNUSABLE ? s->vmclock : VMCLOCK_UNUSABLE]);
 	return object_end(&o);
 }
 

@@ -267,6 +267,10 @@ static void test_all_that_the_keeper_knows_gets_out(void **state)
 	REACHES(counter_reason, "x");
 	REACHES(counter_hz, 1);
 	REACHES(counter_exact, false);
+	REACHES(warp_cpus, 1);
+	REACHES(warp_pinned, true);
+	REACHES(warp_ticks, 1);
+	REACHES(vmclock, 1);
 	REACHES(clocksource[0], 'x');
 	REACHES(clocksources[1], 'x');
 	REACHES(vdso_fast, false);

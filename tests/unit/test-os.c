@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <vdsotime/counter.h>
 #include <vdsotime/vdso.h>
@@ -127,6 +129,21 @@ static void test_boot_id_and_namespace_are_steady(void **state)
 	assert_int_equal(ino[0], ino[1]);
 }
 
+static void test_vmclock_is_a_device_where_there_is_one(void **state)
+{
+	struct stat st;
+	int fd = 4711;
+
+	(void)state;
+	if (os.vmclock_open(os.ctx, &fd) < 0) {
+		assert_int_equal(fd, 4711);
+		return;
+	}
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+	close(fd);
+}
+
 static void test_there_is_a_cpu(void **state)
 {
 	uint32_t n = 0;
@@ -145,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_timex_is_the_kernels),
 		cmocka_unit_test(test_clocksource_is_among_those_available),
 		cmocka_unit_test(test_boot_id_and_namespace_are_steady),
+		cmocka_unit_test(test_vmclock_is_a_device_where_there_is_one),
 		cmocka_unit_test(test_there_is_a_cpu),
 	};
 
