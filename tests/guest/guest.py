@@ -2,36 +2,63 @@
 # SPDX-License-Identifier: MIT
 """Boots an emulated machine with the daemon in it, and disturbs its clocks.
 
-    guest.py MACHINE vdsotimed witness PROGRAM...
+    guest.py MACHINE vdsotimed witness
 
-MACHINE is one of MACHINES below: what the kernel is told, and which scenarios witness.c runs.  The kernel
-is Debian's for clouds, fetched by apt and not installed, or what $VDSOTIME_GUEST_KERNEL names.  Exit 77:
-it cannot be run here, and why.
+MACHINE is one of MACHINES below: what it is, and which scenarios of witness.c it runs.  The kernel is
+Debian's for clouds, fetched by apt and not installed, or what $VDSOTIME_GUEST_KERNEL names.  Exit 77: it
+cannot be run here, and why.
+
+What one would get wrong: most machines count their time in instructions, so that nothing in them depends
+on how busy this one is.
 """
 import glob
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from typing import NamedTuple
 
 QEMU = 'qemu-system-x86_64'
+TOOLS = (QEMU, 'qemu-img', 'busybox', 'cpio', 'dpkg', 'setpriv')
 PACKAGES = 'qemu-system-x86 qemu-utils busybox-static cpio'
+KERNEL_PACKAGE = 'linux-image-cloud-amd64'
 
-# kernel arguments, arguments of QEMU, scenarios, seconds
+# More than three times what a machine takes here on a busy day.
+SECONDS = 150
+
+# For so many seconds it is stopped, or let run before it is put back.
+AWAY = 3
+
+# One CPU of 125 million instructions a second, by its own clock, which skips what it would sleep.  More
+# than one does not boot so: they wait for each other's counters by spinning.
+COUNTED = ('-smp', '1', '-icount', 'shift=3,sleep=off')
+# Two that run as the host lets them, and whose battery clock runs on while they do not.
+REAL = ('-smp', '2')
+
+
+class Machine(NamedTuple):
+    kernel: str  # arguments
+    scenarios: str
+    clock: tuple = COUNTED
+    born: str = 'utc'  # what the battery clock says at first
+
+
 MACHINES = {
-    'short': ('tsc=reliable', [], 'rest steps insert suspend clocksource', 150),
-    'hpet': ('clocksource=hpet tsc=reliable', [], 'ratio rest', 60),
-    'hpet-goal': ('clocksource=hpet tsc=reliable', [], 'goal rest', 60),
-    'all': ('tsc=reliable', [], 'rest steps insert delete frequency clocksource suspend pause rewind steps', 300),
-    'unstable': ('tsc=unstable', [], 'off', 60),
-    'notsc': ('notsc', [], 'off', 60),
-    'novdso': ('vdso=0 tsc=reliable', [], 'rest steps', 90),
-    '2038': ('tsc=reliable', ['-rtc', 'base=2038-01-19T03:13:50'], 'rest steps', 90),
-    '2106': ('tsc=reliable', ['-rtc', 'base=2106-02-07T06:28:05'], 'rest steps', 90),
+    'clocks': Machine('tsc=reliable',
+                      'rest steps insert delete frequency clocksource era era steps lost off'),
+    'hands': Machine('tsc=reliable', 'rest race cpu suspend pause stall rewind rest', REAL),
+    'hpet': Machine('clocksource=hpet tsc=reliable', 'ratio rest', REAL),
+    'unstable': Machine('tsc=unstable', 'off'),
+    'notsc': Machine('notsc', 'off'),
+    'novdso': Machine('vdso=0 tsc=reliable', 'rest steps clocksource'),
+    '2038': Machine('tsc=reliable', 'era steps', born='2038-01-19T03:13:30'),
+    '2106': Machine('tsc=reliable', 'era steps', born='2106-02-07T06:27:40'),
 }
 
 INIT = '''#!/bin/busybox sh
@@ -43,7 +70,7 @@ INIT = '''#!/bin/busybox sh
 /bin/busybox mkdir /run/vdsotimed
 /bin/vdsotimed --runtime-dir=/run/vdsotimed 2>/run/log &
 VDSOTIME_RUNTIME_DIR=/run/vdsotimed /bin/witness %s
-/bin/busybox cat /run/log
+/bin/busybox tail -n 40 /run/log
 /bin/busybox poweroff -f
 '''
 
@@ -53,157 +80,195 @@ def skip(why):
     sys.exit(77)
 
 
-def kernel(work):
+def give_up(why):
+    print(f'Bail out! {why}', flush=True)
+    sys.exit(1)
+
+
+def fetch_kernel(work, cache):
+    """The package that the metapackage names today, unpacked."""
+    depends = subprocess.run(['apt-cache', 'depends', KERNEL_PACKAGE], text=True,
+                             stdout=subprocess.PIPE).stdout.split()
+    names = [w for w in depends
+             if w.startswith('linux-image-') and w != KERNEL_PACKAGE and not w.endswith(':')]
+    if not names or subprocess.run(['apt-get', 'download', '-q', names[0]], cwd=work,
+                                   stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL).returncode:
+        skip(f'the kernel {KERNEL_PACKAGE} cannot be fetched')
+    # another run may be doing the same
+    part = f'{cache}.{os.getpid()}'
+    subprocess.run(['dpkg', '-x', glob.glob(work + '/linux-image-*.deb')[0], part], check=True)
+    try:
+        os.rename(part, cache)
+    except OSError:
+        shutil.rmtree(part)
+
+
+def find_kernel(work):
     named = os.environ.get('VDSOTIME_GUEST_KERNEL')
     if named:
         return named
     cache = os.path.join(os.environ.get('XDG_CACHE_HOME', '/var/tmp'), 'vdsotimed-guest-kernel')
-    for found in sorted(glob.glob(cache + '/boot/vmlinuz-*')):
-        return found
-    if not shutil.which('apt-get'):
-        skip('no apt-get to fetch a kernel with, and $VDSOTIME_GUEST_KERNEL is not set')
-    depends = subprocess.run(['apt-cache', 'depends', 'linux-image-cloud-amd64'], text=True,
-                             stdout=subprocess.PIPE).stdout
-    names = [w for w in depends.split() if w.startswith('linux-image-') and w[-1] != ':' and w != 'linux-image-cloud-amd64']
-    if not names or subprocess.run(['apt-get', 'download', '-q', names[0]], cwd=work,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
-        skip('the kernel linux-image-cloud-amd64 cannot be fetched')
-    package = glob.glob(work + '/linux-image-*.deb')[0]
-    subprocess.run(['dpkg', '-x', package, cache], check=True)
-    return sorted(glob.glob(cache + '/boot/vmlinuz-*'))[0]
+    if not glob.glob(cache + '/boot/vmlinuz-*'):
+        if not shutil.which('apt-get'):
+            skip('no apt-get to fetch a kernel with, and $VDSOTIME_GUEST_KERNEL is not set')
+        fetch_kernel(work, cache)
+    return max(glob.glob(cache + '/boot/vmlinuz-*'))
 
 
 def libraries(programs):
+    """What the loader takes for them."""
     found = set()
     for program in programs:
         out = subprocess.run(['ldd', program], text=True, stdout=subprocess.PIPE).stdout
-        for line in out.splitlines():
-            found.update(w for w in line.split() if w.startswith('/'))
+        found.update(w for w in out.split() if w.startswith('/'))
     return found
 
 
-def initramfs(work, programs, scenarios):
-    root = os.path.join(work, 'root')
+def make_initramfs(work, programs, scenarios):
+    root = work + '/root'
     os.makedirs(root + '/bin')
-    for program in programs:
+    for program in [*programs, shutil.which('busybox')]:
         shutil.copy(program, root + '/bin/')
-    shutil.copy('/bin/busybox' if os.path.exists('/bin/busybox') else '/usr/bin/busybox', root + '/bin/busybox')
     for library in libraries(programs):
-        # the loader looks for the project's own library by its name alone
-        at = library if library.startswith(('/lib', '/usr/lib')) else '/lib/x86_64-linux-gnu/' + os.path.basename(library)
+        at = library
+        if not at.startswith(('/lib', '/usr/lib')):
+            # the project's own, which the loader will look for by its name alone
+            at = '/lib/x86_64-linux-gnu/' + os.path.basename(library)
         os.makedirs(os.path.dirname(root + at), exist_ok=True)
         shutil.copy(library, root + at)
-    with open(root + '/init', 'w') as f:
-        f.write(INIT % scenarios)
+    with open(root + '/init', 'w') as init:
+        init.write(INIT % scenarios)
     os.chmod(root + '/init', 0o755)
-    archive = os.path.join(work, 'initrd')
-    with open(archive, 'wb') as f:
-        names = subprocess.run(['find', '.'], cwd=root, stdout=subprocess.PIPE).stdout
-        subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], cwd=root, input=names, stdout=f, check=True)
-    return archive
+    names = subprocess.run(['find', '.'], cwd=root, stdout=subprocess.PIPE, check=True).stdout
+    with open(work + '/initrd', 'wb') as archive:
+        subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], cwd=root, input=names,
+                       stdout=archive, check=True)
+    return work + '/initrd'
 
 
-class Machine:
-    """A running guest and its monitor."""
+def make_disk(work):
+    """Nothing but a place for snapshots."""
+    disk = work + '/disk'
+    subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', disk, '64M'], check=True)
+    return f'if=none,id=d,format=qcow2,file={disk}'
 
-    def __init__(self, work, image, archive, arguments, extra):
-        monitor = work + '/qmp'
-        self.process = subprocess.Popen(
-            [QEMU, '-accel', 'tcg', '-cpu', 'max', '-m', '256', '-smp', '2', '-kernel', image,
-             '-initrd', archive, '-append', 'console=ttyS0 quiet panic=-1 no_console_suspend ' + arguments,
-             '-display', 'none', '-serial', 'stdio', '-no-reboot', '-nodefaults',
-             '-qmp', f'unix:{monitor},server=on,wait=off'] + extra,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors='replace')
-        for _ in range(200):
-            try:
-                s = socket.socket(socket.AF_UNIX)
-                s.connect(monitor)
-                break
-            except OSError:
-                time.sleep(0.05)
-        self.file = s.makefile('rw')
-        self.file.readline()
+
+def command_line(work, machine, kernel, initrd):
+    clock = 'vm' if machine.clock is COUNTED else 'host'
+    # the emulator dies with this process, however that is killed
+    return ['setpriv', '--pdeathsig', 'KILL', QEMU,
+            '-accel', 'tcg', '-cpu', 'max', '-m', '256', *machine.clock,
+            '-rtc', f'base={machine.born},clock={clock}',
+            '-kernel', kernel, '-initrd', initrd,
+            '-append', 'console=ttyS0 quiet panic=-1 no_console_suspend ' + machine.kernel,
+            '-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot',
+            '-drive', make_disk(work), '-qmp', f'unix:{work}/qmp,server=on,wait=off']
+
+
+class Guest:
+    """A running machine, and its monitor."""
+
+    def __init__(self, work, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
+                                        stdout=subprocess.PIPE, errors='replace')
+        self.timer = threading.Timer(SECONDS, self.process.kill)
+        self.timer.start()
+        self.path = work + '/qmp'
+        self.monitor = None
+
+    def close(self):
+        self.timer.cancel()
+        self.process.kill()
+        self.process.wait()
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self.path)
+        self.monitor = connection.makefile('rw')
+        self.monitor.readline()
         self.command('qmp_capabilities')
 
     def command(self, name, **arguments):
-        self.file.write(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
-        self.file.flush()
-        while True:
-            answer = json.loads(self.file.readline())
-            if 'return' in answer or 'error' in answer:
-                return answer
+        if not self.monitor:
+            self.connect()
+        self.monitor.write(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
+        self.monitor.flush()
+        for line in self.monitor:
+            answer = json.loads(line)
+            if 'error' in answer:
+                give_up(f'{name}: {answer["error"]}')
+            if 'return' in answer:
+                return answer['return']
+        return give_up(f'{name}: the emulator has gone')
 
     def human(self, line):
-        self.command('human-monitor-command', **{'command-line': line})
+        """A command that says nothing when all is well."""
+        answer = self.command('human-monitor-command', **{'command-line': line})
+        if answer:
+            give_up(f'{line}: {answer}')
+
+    def wake(self):
+        while self.command('query-status')['status'] != 'suspended':
+            time.sleep(0.1)
+        time.sleep(AWAY)
+        self.command('system_wakeup')
+
+    def pause(self):
+        self.command('stop')
+        time.sleep(AWAY)
+        self.command('cont')
+
+    def rewind(self):
+        self.human('savevm a')
+        time.sleep(AWAY)
+        self.human('loadvm a')
+
+    def stall(self):
+        self.process.send_signal(signal.SIGSTOP)
+        time.sleep(AWAY)
+        self.process.send_signal(signal.SIGCONT)
 
     def help(self, what):
-        if what == 'wake':
-            time.sleep(3)
-            self.command('system_wakeup')
-        elif what == 'pause':
-            self.command('stop')
-            time.sleep(2)
-            self.command('cont')
-        elif what == 'rewind':
-            self.human('savevm a')
-            time.sleep(2)
-            self.human('loadvm a')
+        {'wake': self.wake, 'pause': self.pause, 'rewind': self.rewind, 'stall': self.stall}[what]()
 
 
-def watch(machine, seconds):
-    """The guest's lines; 0 when all is well."""
-    deadline = time.monotonic() + seconds
-    failed, done, helped, seen = 0, False, set(), set()
-    watchdog = subprocess.Popen(['sleep', str(seconds)])
-    try:
-        for line in machine.process.stdout:
-            line = line.strip()
-            if line.startswith('HOST '):
-                # a machine that is rewound asks again
-                if line not in helped:
-                    helped.add(line)
-                    machine.help(line[5:])
-            elif line.startswith(('ok ', 'not ok ', '1..')):
-                if line not in seen:
-                    print(line, flush=True)
-                seen.add(line)
-                failed += line.startswith('not ok ')
-            elif line == 'DONE':
-                done = True
-            else:
-                print('# ' + line, flush=True)
-            if time.monotonic() > deadline:
-                break
-    finally:
-        watchdog.kill()
+def watch(guest):
+    """Print the guest's lines and do as it asks.  Whether it was well to its end."""
+    well, done = True, False
+    for line in guest.process.stdout:
+        line = line.strip()
+        if line.startswith('HOST '):
+            guest.help(line[5:])
+        elif line.startswith(('ok ', 'not ok ', '1..')):
+            print(line, flush=True)
+            well = well and not line.startswith('not ok ')
+        elif line == 'DONE':
+            done = True
+        else:
+            print('# ' + line, flush=True)
     if not done:
-        print('Bail out! the guest did not get to its end')
-    return 0 if done and not failed else 1
+        give_up('the guest did not get to its end')
+    return well
 
 
 def main():
-    name, programs = sys.argv[1], sys.argv[2:]
-    for tool in (QEMU, 'busybox', 'cpio', 'dpkg'):
-        if not shutil.which(tool):
-            skip(f'{tool} is not installed ({PACKAGES})')
+    machine, programs = MACHINES[sys.argv[1]], sys.argv[2:]
     if os.uname().machine != 'x86_64':
         skip('the guest is x86-64')
-    arguments, extra, scenarios, seconds = MACHINES[name]
-    if 'rewind' in scenarios and not shutil.which('qemu-img'):
-        skip(f'qemu-img is not installed ({PACKAGES})')
+    for tool in TOOLS:
+        if not shutil.which(tool):
+            skip(f'{tool} is not installed ({PACKAGES})')
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix='vdsotimed-guest-') as work:
-        image = kernel(work)
-        if 'rewind' in scenarios:
-            # a snapshot needs a disk to be in
-            disk = work + '/disk'
-            subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', disk, '64M'], check=True)
-            extra = extra + ['-drive', f'if=none,id=d,format=qcow2,file={disk}']
-        machine = Machine(work, image, initramfs(work, programs, scenarios), arguments, extra)
+        kernel = find_kernel(work)
+        initrd = make_initramfs(work, programs, machine.scenarios)
+        guest = Guest(work, command_line(work, machine, kernel, initrd))
         try:
-            sys.exit(watch(machine, seconds))
+            sys.exit(0 if watch(guest) else 1)
         finally:
-            machine.process.kill()
-            machine.process.wait()
+            guest.close()
 
 
 if __name__ == '__main__':
