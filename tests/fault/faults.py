@@ -111,6 +111,14 @@ class Subject:
             time.sleep(0.003)
         return False
 
+    def call(self, method, parameters=None):
+        return varlink(self.runtime_dir, method, parameters)["parameters"]
+
+    def cpu_ns(self):
+        """CPU time that it has used."""
+        with open(f"/proc/{self.pid()}/schedstat", encoding="ascii") as f:
+            return int(f.read().split()[0])
+
     def drain(self):
         """What it told its service manager is taken away, as a manager would."""
         while self.manager.receive(0.0001):
@@ -147,16 +155,16 @@ class Subject:
 
     def peers(self):
         """Connected to the two sockets, this question apart."""
-        sockets = varlink(self.runtime_dir, f"{TIME}.GetStatistics")["parameters"]["sockets"]
+        sockets = self.call(f"{TIME}.GetStatistics")["sockets"]
         return sum(s["peers"] for s in sockets) - 1
 
-    def settles(self, descriptors):
-        """What is still there, after a while, of peers and of more descriptors than those."""
+    def settles(self, descriptors, others=0):
+        """What is still there, after a while, of peers but those others, and of more descriptors than those."""
         end = time.monotonic() + PATIENCE_S
         left = "nothing can be asked"
         while left and time.monotonic() < end:
             with contextlib.suppress(OSError, AssertionError):
-                peers, more = self.peers(), set(self.descriptors()) - set(descriptors)
+                peers, more = self.peers() - others, set(self.descriptors()) - set(descriptors)
                 left = f"{peers} peers, descriptors {more}" if peers or more else None
             if left:
                 time.sleep(0.01)
