@@ -120,9 +120,11 @@ int main(void)
 	live_page_aim(&page, (uint32_t)window_log2, TRACKING_NS);
 	live_page_publish(&page);
 	assert_int_equal(vdsotime_status(t, &status), 0);
-	printf("%s: %s; counter %u, %.3f ns a tick, pages of %ld bytes\n",
+	printf("%s: %s; counter %u, %s, %.3f ns a tick, pages of %ld bytes\n",
 		vdsotime_path_name(status.path), vdsotime_nopage_text(status.reason),
-		status.counter, page.ns_per_tick, sysconf(_SC_PAGESIZE));
+		status.counter,
+		vdsotime_counter_can(VDSOTIME_COUNTER_RDTSCP) ? "two ordered reads" : "no rdtscp",
+		page.ns_per_tick, sysconf(_SC_PAGESIZE));
 	assert_int_equal(status.path, VDSOTIME_PATH_PAGE);
 	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
 		check_clock(clocks[i]);

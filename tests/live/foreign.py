@@ -97,6 +97,27 @@ def check_emulated(daemon, source, machine, name):
             print(f"# {program.finish()} reads")
 
 
+def test_a_cpu_without_rdtscp_reads_by_the_fence_and_one_without_tsc_not_at_all(daemon, source):
+    """Where the CPU lacks an instruction it is fatal, under qemu-user as on the CPU; its TSC is that of this machine."""
+    if platform.machine() != "x86_64":
+        raise tap.Skip("this is no x86-64")
+    qemu = emulator("x86_64")
+    with tempfile.TemporaryDirectory(prefix="vdsotimed-old-cpu-") as folder:
+        compiler = Compiler([["gcc"]], source, folder)
+        own_page = compiler.program("tests/live/foreign-page.c", *FIXTURES)
+        reader = compiler.program("tests/live/reader.c")
+        done = subprocess.run([qemu, "-cpu", "core2duo", own_page], stdout=subprocess.PIPE, text=True, check=False,
+                              timeout=PATIENCE_S)
+        print(f"# {done.stdout.rstrip()}")
+        assert done.returncode == 0 and "no rdtscp" in done.stdout, done
+        with Daemon(daemon) as d, Program([qemu, "-cpu", "core2duo", reader, d.runtime_dir]) as program:
+            program.wait_for("page: the page answers")
+            print(f"# {program.finish()} reads")
+        with Daemon(daemon) as d, Program([qemu, "-cpu", "core2duo,-tsc", reader, d.runtime_dir]) as program:
+            program.wait_for("syscall: the page is for a counter that is not read here")
+            print(f"# {program.finish()} reads")
+
+
 def test_aarch64_reads_a_page_of_its_counter_and_refuses_another(daemon, source):
     check_emulated(daemon, source, "aarch64", "aarch64-linux-gnu-gcc")
 
