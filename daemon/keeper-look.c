@@ -69,7 +69,14 @@ static bool is_vague(const struct keeper *k, const struct sample_point *p)
 	return !m->known || (double)p->bracket_ticks * m->slope > 4 * m->least_noise_ns;
 }
 
-/* How well the page did at this sample. */
+static void judge_anew(struct keeper *k)
+{
+	k->samples = 0;
+	k->residual_square = 0;
+	k->residual_max_ns = 0;
+}
+
+/* How well the page did at this sample.  The way down from a lead on purpose is not judged. */
 static void judge_page(struct keeper *k, const struct sample *s)
 {
 	const struct vdsotime_line *line = &k->writer.line;
@@ -80,6 +87,9 @@ static void judge_page(struct keeper *k, const struct sample *s)
 		return;
 	k->residual_ns = discipline_page_error_ns(line, &s->monotonic);
 	k->has_residual = true;
+	if (k->landing && fabs(k->residual_ns) > model_bound_ns(&k->discipline.monotonic))
+		return;
+	k->landing = false;
 	k->samples++;
 	weight = k->samples < 1000 ? 1 / (double)k->samples : 1e-3;
 	k->residual_square += (k->residual_ns * k->residual_ns - k->residual_square) * weight;
@@ -210,7 +220,7 @@ int keeper_look(struct keeper *k, struct news *n)
 		follow_counter(k, &s, n);
 	look_at_sync(k, &s, n);
 	if (k->disturbed)
-		k->residual_max_ns = 0;
+		judge_anew(k);
 	k->sample = s;
 	k->has_sample = true;
 	return 0;

@@ -161,6 +161,8 @@ static void publish_on(struct keeper *k, struct news *n)
 		k->late_publications++;
 		news_add(n, EVENT_PUBLISHED_LATE, 0);
 	}
+	if (!order.old)
+		k->landing = true;
 	if (!line_is_on(&old))
 		news_add(n, EVENT_PAGE_ON, 0);
 	k->disturbed = false;

@@ -51,6 +51,7 @@ struct keeper {
 	uint32_t vdso_cost_ns;
 	uint32_t syscall_cost_ns;
 
+	bool landing; /* a fresh line leads the clock, and is on its way down to it */
 	bool has_residual;
 	double residual_ns;
 	double residual_square; /* mean of the squares, over the last thousand samples or so */

@@ -141,8 +141,9 @@ int keeper_new(struct keeper **ret, const struct keeper_options *options, const 
 	r = calibrate(k);
 	if (r == 0)
 		r = open_page(k, page_fd);
-	if (r == 0 && k->writer.restored)
-		r = keeper_compare_restored(k);
+	/* once more in any case: the older the sample, the further the first line leads */
+	if (r == 0)
+		r = k->writer.restored ? keeper_compare_restored(k) : keeper_look(k, &ignored);
 	if (r < 0) {
 		keeper_free(k);
 		return r;

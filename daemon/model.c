@@ -7,6 +7,9 @@
 #define PHASE_GAIN (1.0 / 8)
 #define RATE_GAIN (1.0 / 256)
 
+/* Samples that follow each other faster (a clock was set) say nothing of the rate. */
+#define RATE_PERIOD_NS 1e6
+
 /* The best bracket of late is forgotten at this pace. */
 #define NOISE_DECAY (1.0 / 256)
 
@@ -103,7 +106,7 @@ bool model_follow(
 		return false;
 	}
 	m->stirred = false;
-	if (period_ns > 0 && !exact)
+	if (period_ns >= RATE_PERIOD_NS && !exact)
 		m->extra += RATE_GAIN * weight * m->residual_ns / period_ns;
 	move(m, p, PHASE_GAIN * weight, expected * (1 + m->extra));
 	return true;

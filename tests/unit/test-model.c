@@ -117,6 +117,19 @@ static void test_slew_that_nobody_told_of_is_measured_at_the_second_sample(void 
 	assert_true(fabs(m.extra) < 1e-6);
 }
 
+/* A round because a clock was set comes microseconds after the one before. */
+static void test_sample_right_behind_another_says_nothing_of_the_rate(void **state)
+{
+	struct sample_point p = pass(RATE, 0);
+
+	(void)state;
+	model_follow(&m, &p, RATE, false, false);
+	p.counter_ticks += 26000;
+	p.ns += (int64_t)(26000 * RATE) + 15;
+	assert_true(model_follow(&m, &p, RATE, false, false));
+	assert_true(fabs(m.extra) < 1e-9);
+}
+
 static void test_told_rate_takes_the_phase_of_its_sample(void **state)
 {
 	struct sample_point p = pass(RATE * (1 + 50e-6), 0);
@@ -167,6 +180,8 @@ int main(void)
 		cmocka_unit_test_setup(test_quiet_rate_that_nobody_told_of_is_found, begin),
 		cmocka_unit_test_setup(
 			test_slew_that_nobody_told_of_is_measured_at_the_second_sample, begin),
+		cmocka_unit_test_setup(
+			test_sample_right_behind_another_says_nothing_of_the_rate, begin),
 		cmocka_unit_test_setup(test_told_rate_takes_the_phase_of_its_sample, begin),
 		cmocka_unit_test_setup(test_exact_rate_is_not_corrected, begin),
 		cmocka_unit_test_setup(test_wide_bracket_moves_little, begin),
