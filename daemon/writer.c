@@ -87,6 +87,12 @@ static int memory_new(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* No two pages share an epoch: its high half tells them apart, and is not 0. */
+static uint64_t first_epoch(uint64_t instance)
+{
+	return ((instance << 1 | 1) & INT32_MAX) << 32;
+}
+
 static int create(struct writer *w, const struct page_identity *identity, uint64_t counter_hz,
 	uint64_t instance)
 {
@@ -102,6 +108,7 @@ static int create(struct writer *w, const struct page_identity *identity, uint64
 	if (r < 0)
 		return r;
 	page_format(w->page, identity, counter_hz, instance);
+	w->line.extra[VDSOTIME_EXTRA_EPOCH] = first_epoch(instance);
 	if (fchmod(w->fd, 0400) < 0 || fcntl(w->fd, F_ADD_SEALS, PAGE_SEALS) < 0)
 		return -errno;
 	return open_for_readers(w);

@@ -53,6 +53,21 @@ static void publish(uint64_t counter, uint64_t epoch)
 	writer_publish(&w, &line);
 }
 
+static void test_no_two_pages_share_an_epoch(void **state)
+{
+	struct writer other;
+	uint64_t epoch = w.line.extra[VDSOTIME_EXTRA_EPOCH];
+
+	(void)state;
+	assert_int_equal((uint32_t)epoch, 0);
+	assert_int_not_equal(epoch, 0);
+	assert_int_equal(writer_init(&other, -1, &identity, 1, 43), 0);
+	assert_int_not_equal(other.line.extra[VDSOTIME_EXTRA_EPOCH], epoch);
+	/* a JSON number of 64 bits is signed */
+	assert_true((int64_t)other.line.extra[VDSOTIME_EXTRA_EPOCH] > 0);
+	writer_deinit(&other);
+}
+
 static void test_new_page_is_sealed_and_cannot_be_written_by_readers(void **state)
 {
 	struct stat st;
@@ -294,6 +309,7 @@ static void test_deinit_leaves_nothing_and_may_be_called_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_no_two_pages_share_an_epoch, begin, end),
 		cmocka_unit_test_setup_teardown(
 			test_new_page_is_sealed_and_cannot_be_written_by_readers, begin, end),
 		cmocka_unit_test_setup_teardown(test_header_is_that_of_its_identity, begin, end),
