@@ -169,7 +169,8 @@ struct json_object *describe_page(const struct keeper_status *s)
 	if (s->age_ns >= 0)
 		object_add_int(&o, "ageNSec", s->age_ns);
 	object_add_uint(&o, "periodNSec", s->period_ns);
-	object_add_uint(&o, "windowNSec", s->window_ns);
+	if (s->page_on)
+		object_add_uint(&o, "windowNSec", s->window_ns);
 	return object_end(&o);
 }
 
@@ -177,7 +178,8 @@ struct json_object *describe_tracking(const struct keeper_status *s)
 {
 	struct object o = object_begin();
 
-	if (s->tracking_known) {
+	/* A page that is off follows nothing. */
+	if (s->tracking_known && s->page_on) {
 		object_add_int(&o, "residualNSec", s->residual_ns);
 		object_add_uint(&o, "residualRmsPSec", s->residual_rms_ps);
 		object_add_uint(&o, "residualMaximumNSec", s->residual_max_ns);

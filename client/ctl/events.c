@@ -13,15 +13,16 @@ static void print_event(struct table *table, const struct value *event)
 {
 	const char *kind = value_get_string(event, "kind");
 	const char *description = value_get_string(event, "description");
-	int64_t number = 0, epoch = 0, realtime_ns = 0;
+	int64_t number = 0, realtime_ns = 0;
+	uint64_t epoch = 0;
 	char text[HUMANE_BYTES];
 
 	value_get_int(event, "number", &number);
-	value_get_int(event, "epoch", &epoch);
+	value_get_uint(event, "epoch", &epoch);
 	value_get_int(event, "realtimeNSec", &realtime_ns);
 	table_cell(table, "%" PRId64, number);
 	table_cell(table, "%s", humane_date(text, realtime_ns, "Z"));
-	table_cell(table, "%" PRId64, epoch);
+	table_cell(table, "%" PRIu32, humane_epoch(epoch));
 	table_cell(table, "%s", kind ? kind : "?");
 	table_cell(table, "%s", description ? description : "");
 }

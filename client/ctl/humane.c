@@ -69,9 +69,33 @@ const char *humane_duration(char buf[HUMANE_BYTES], int64_t duration_ns)
 	return format_duration(buf, duration_ns < 0 ? "-" : "", magnitude(duration_ns));
 }
 
+/* The next multiple of step; near the top of the range there is none. */
+static uint64_t round_up(uint64_t ns, uint64_t step)
+{
+	uint64_t beyond = ns % step;
+
+	return beyond == 0 || ns > UINT64_MAX - step ? ns : ns + (step - beyond);
+}
+
+/* What the last digit that is shown of so long a duration stands for. */
+static uint64_t shown_step_ns(uint64_t ns)
+{
+	if (ns >= 24 * 3600 * NS_PER_S)
+		return 3600 * NS_PER_S;
+	if (ns >= 3600 * NS_PER_S)
+		return 60 * NS_PER_S;
+	if (ns >= 120 * NS_PER_S)
+		return NS_PER_S;
+	for (uint64_t unit = NS_PER_S; unit > 1; unit /= 1000) {
+		if (ns >= unit)
+			return ns >= 100 * unit ? unit : ns >= 10 * unit ? unit / 10 : unit / 100;
+	}
+	return 1;
+}
+
 const char *humane_bound(char buf[HUMANE_BYTES], uint64_t duration_ns)
 {
-	return format_duration(buf, "", duration_ns);
+	return format_duration(buf, "", round_up(duration_ns, shown_step_ns(duration_ns)));
 }
 
 const char *humane_frequency(char buf[HUMANE_BYTES], uint64_t frequency_hz)

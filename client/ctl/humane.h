@@ -13,10 +13,10 @@
 
 enum { HUMANE_BYTES = 64 };
 
-/* "850 ns", "-3.14 us", "27.0 ms", "1.20 s", "2min 5s", "3h 12min", "41d 7h". */
+/* "850 ns", "-3.14 us", "27.0 ms", "1.20 s", "2min 5s", "3h 12min", "41d 7h"; cut, not rounded. */
 const char *humane_duration(char buf[HUMANE_BYTES], int64_t duration_ns);
 
-/* The same without a sign, for what may exceed 292 years. */
+/* The same of a bound, which is rounded up: it is never shown smaller than it is. */
 const char *humane_bound(char buf[HUMANE_BYTES], uint64_t duration_ns);
 
 /* "2400 Hz", "24.00 MHz", "2.445 GHz". */
@@ -27,6 +27,12 @@ const char *humane_difference(char buf[HUMANE_BYTES], int64_t difference_ns);
 
 /* "2026-11-23T16:09:46.123456789" and zone ("Z"): ns since 1970 without leap seconds. */
 const char *humane_date(char buf[HUMANE_BYTES], int64_t time_ns, const char *zone);
+
+/* The part of an epoch that counts, from 1 for each page; above it, what tells pages apart. */
+static inline uint32_t humane_epoch(uint64_t epoch)
+{
+	return (uint32_t)epoch;
+}
 
 /* "-1.000000001": seconds and nine digits. */
 const char *humane_seconds(char buf[HUMANE_BYTES], int64_t time_ns);

@@ -194,6 +194,7 @@ static void print_page(const struct ctl *ctl, const struct value *state)
 	const struct value *page = value_get(state, "page");
 	struct line l = { 0 };
 	bool on, flag;
+	uint64_t epoch;
 	int64_t number;
 
 	if (!value_get_bool(page, "on", &on))
@@ -201,8 +202,8 @@ static void print_page(const struct ctl *ctl, const struct value *state)
 	line_add(&l, "%s", on ? "on" : "OFF");
 	if (value_get_int(page, "generation", &number))
 		line_add(&l, ", generation %" PRId64, number);
-	if (value_get_int(page, "epoch", &number))
-		line_add(&l, ", epoch %" PRId64, number);
+	if (value_get_uint(page, "epoch", &epoch))
+		line_add(&l, ", epoch %" PRIu32, humane_epoch(epoch));
 	line_add_duration(&l, ", age ", page, "ageNSec");
 	line_add_duration(&l, ", renewed every ", page, "periodNSec");
 	line_add_duration(&l, ", good for ", page, "windowNSec");
@@ -231,10 +232,14 @@ static void print_tracking(const struct ctl *ctl, const struct value *state)
 	const struct value *tracking = value_get(state, "tracking");
 	char number[HUMANE_BYTES];
 	struct line l = { 0 };
-	int64_t bound_ns, ns, ps;
+	uint64_t bound_ns;
+	int64_t ns, ps;
+	bool on;
 
-	if (!value_get_int(tracking, "boundNSec", &bound_ns)) {
-		if (tracking)
+	if (!value_get_uint(tracking, "boundNSec", &bound_ns)) {
+		if (value_get_bool(value_get(state, "page"), "on", &on) && !on)
+			text_field(ctl, "Tracking", "none while the page is off");
+		else if (tracking)
 			text_field(ctl, "Tracking", "not compared with the kernel's clock yet");
 		return;
 	}
@@ -245,7 +250,7 @@ static void print_tracking(const struct ctl *ctl, const struct value *state)
 	if (value_get_int(tracking, "residualMaximumNSec", &ns))
 		line_add(&l, "max %s; ", humane_duration(number, ns));
 	/* the bound is for the worst that may have happened since the last publication */
-	line_add(&l, "never more than %s", humane_duration(number, bound_ns));
+	line_add(&l, "never more than %s", humane_bound(number, bound_ns));
 	text_field(ctl, "Tracking", "%s", l.text);
 }
 
@@ -257,13 +262,14 @@ static void print_synchronisation(const struct ctl *ctl, const struct value *sta
 	const char *leap = value_get_string(sync, "leap");
 	char number[HUMANE_BYTES];
 	struct line l = { 0 };
+	uint64_t error_ns;
 	int64_t n;
 
 	if (!name)
 		return;
 	line_add(&l, "%s", name);
-	if (value_get_int(sync, "errorNSec", &n))
-		line_add(&l, ": REALTIME within %s of UTC", humane_duration(number, n));
+	if (value_get_uint(sync, "errorNSec", &error_ns))
+		line_add(&l, ": REALTIME within %s of UTC", humane_bound(number, error_ns));
 	else
 		line_add(&l, ": no bound on REALTIME against UTC");
 	if (origin && *origin)

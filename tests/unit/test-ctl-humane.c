@@ -46,6 +46,35 @@ static void test_durations_take_the_unit_that_fits(void **state)
 	assert_string_equal(humane_bound(buf, UINT64_MAX), "213503d 23h");
 }
 
+static void test_bounds_are_never_shown_smaller_than_they_are(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} cases[] = {
+		{ 0, "0 ns" },
+		{ 999, "999 ns" },
+		{ 1000, "1.00 us" },
+		{ 1001, "1.01 us" },
+		{ 9999, "10.0 us" },
+		{ 12301, "12.4 us" },
+		{ 999001, "1.00 ms" },
+		{ 1999999, "2.00 ms" },
+		{ 2000000, "2.00 ms" },
+		{ 400000001, "401 ms" },
+		{ 1000000001, "1.01 s" },
+		{ 119000000001, "2min 0s" },
+		{ 3599000000001, "1h 0min" },
+		{ 86340000000001, "1d 0h" },
+		{ 90000000000001, "1d 2h" },
+	};
+	char buf[HUMANE_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_string_equal(humane_bound(buf, cases[i].ns), cases[i].text);
+}
+
 static void test_differences_keep_sign_and_nanoseconds(void **state)
 {
 	char buf[HUMANE_BYTES];
@@ -172,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_durations_take_the_unit_that_fits),
+		cmocka_unit_test(test_bounds_are_never_shown_smaller_than_they_are),
 		cmocka_unit_test(test_differences_keep_sign_and_nanoseconds),
 		cmocka_unit_test(test_frequencies_take_the_unit_that_fits),
 		cmocka_unit_test(test_dates_are_utc_with_nine_digits),
