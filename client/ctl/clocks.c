@@ -19,12 +19,14 @@ enum { BRACKETS = 1000 };
 
 struct reading {
 	struct vdsotime_snapshot snapshot;
+	int64_t took_ns; /* to take it */
 	struct vdsotime_status status;
 	struct bracket brackets[CLOCKID_PAGE_CLOCKS];
 };
 
 static int take_reading(const struct vdsotime *t, struct reading *ret)
 {
+	int64_t begin_ns;
 	int r;
 
 	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
@@ -33,7 +35,12 @@ static int take_reading(const struct vdsotime *t, struct reading *ret)
 			return r;
 	}
 	r = vdsotime_status(t, &ret->status);
-	return r < 0 ? r : vdsotime_snapshot(t, &ret->snapshot);
+	if (r < 0)
+		return r;
+	begin_ns = bracket_kernel_ns(CLOCK_MONOTONIC_RAW);
+	r = vdsotime_snapshot(t, &ret->snapshot);
+	ret->took_ns = bracket_kernel_ns(CLOCK_MONOTONIC_RAW) - begin_ns;
+	return r;
 }
 
 static void print_text(const struct ctl *ctl, const struct reading *reading)
@@ -71,13 +78,13 @@ static void print_text(const struct ctl *ctl, const struct reading *reading)
 		return;
 	if (snapshot->path == VDSOTIME_PATH_PAGE)
 		fprintf(ctl->out,
-			"\nOne instant (counter %" PRIu64 ", epoch %" PRIu64
+			"\nOne instant (counter %" PRIu64 ", epoch %" PRIu32
 			"), each within %s of the kernel's clock.\n",
-			snapshot->counter_ticks, snapshot->epoch,
+			snapshot->counter_ticks, humane_epoch(snapshot->epoch),
 			humane_bound(text, snapshot->tracking_ns));
 	else
 		fprintf(ctl->out, "\nOne after the other within %s, not one instant: %s.\n",
-			humane_bound(text, snapshot->tracking_ns),
+			humane_bound(text, (uint64_t)reading->took_ns),
 			vdsotime_nopage_text(reading->status.reason));
 }
 
@@ -105,7 +112,7 @@ static void print_json(const struct ctl *ctl, const struct reading *reading)
 		value_add_uint(all, "epoch", snapshot->epoch);
 		value_add_uint(all, "trackingBoundNSec", snapshot->tracking_ns);
 	} else {
-		value_add_uint(all, "spreadNSec", snapshot->tracking_ns);
+		value_add_int(all, "spreadNSec", reading->took_ns);
 		value_add_string(all, "reason", vdsotime_nopage_text(reading->status.reason));
 	}
 	value_print(ctl, all);

@@ -49,5 +49,6 @@ int ctl_flush(const struct ctl *ctl)
 	if (fflush(ctl->out) == 0 && !earlier)
 		return CTL_OK;
 	ctl_error(ctl, "cannot write the result: %s", errno ? strerror(errno) : "write error");
+	clearerr(ctl->out);
 	return CTL_FAILURE;
 }

@@ -67,7 +67,8 @@ bool ctl_has_option(const struct ctl *ctl, const char *name);
 void ctl_error(const struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Flush ctl->out.  CTL_OK, or CTL_FAILURE with a message when anything written so far was lost. */
+/* Flush ctl->out.  CTL_OK, or CTL_FAILURE with a message when anything written since the last call
+ * was lost. */
 int ctl_flush(const struct ctl *ctl);
 
 #endif

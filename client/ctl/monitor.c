@@ -8,12 +8,15 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/ctl/clockid.h"
 #include "client/ctl/humane.h"
 #include "client/ctl/reader.h"
 #include "client/ctl/verbs.h"
+
+enum { COUNT_MAX = 1000000000 };
 
 struct monitor {
 	struct vdsotime *t;
@@ -29,7 +32,8 @@ static const char *event_name(const struct monitor *m, const struct vdsotime_sta
 {
 	if (m->path != 0 && status->path != m->path)
 		return "path";
-	if (m->epoch != 0 && status->epoch != 0 && status->epoch != m->epoch)
+	/* Any number may be an epoch. */
+	if (m->path == VDSOTIME_PATH_PAGE && status->epoch != m->epoch)
 		return "disturbed";
 	return "tick";
 }
@@ -46,8 +50,9 @@ static void print_text(const struct ctl *ctl, const struct monitor *m, const cha
 	fprintf(ctl->out, "%s  %-9s  %s", time_text, event, reader_path(status, m->id));
 	if (status->path == VDSOTIME_PATH_PAGE)
 		fprintf(ctl->out,
-			"  epoch %" PRIu64 "  generation %" PRIu64 "  age %s  within %s\n",
-			status->epoch, status->generation, humane_duration(age, status->age_ns),
+			"  epoch %" PRIu32 "  generation %" PRIu64 "  age %s  within %s\n",
+			humane_epoch(status->epoch), status->generation,
+			humane_duration(age, status->age_ns),
 			humane_bound(bound, status->tracking_ns));
 	else
 		fprintf(ctl->out, "  %s\n", vdsotime_nopage_text(status->reason));
@@ -114,10 +119,19 @@ static void sleep_until_due(struct monitor *m)
 	(void)vdsotime_refresh(m->t);
 }
 
+static bool parse_count(const char *text, int64_t *ret)
+{
+	char *end;
+
+	/* strtoll(3) takes blanks and signs before the digits. */
+	errno = 0;
+	*ret = *text >= '0' && *text <= '9' ? strtoll(text, &end, 10) : 0;
+	return *ret >= 1 && *ret <= COUNT_MAX && !*end && errno == 0;
+}
+
 static int parse(const struct ctl *ctl, int argc, char **argv, struct monitor *m)
 {
 	const char *interval = ctl_option(ctl, "interval"), *count = ctl_option(ctl, "count");
-	int end = 0;
 
 	*m = (struct monitor){ .interval_ns = 1000000000, .count = -1 };
 	if (clockid_parse(argc > 0 ? argv[0] : "REALTIME", &m->id) < 0) {
@@ -129,9 +143,9 @@ static int parse(const struct ctl *ctl, int argc, char **argv, struct monitor *m
 		ctl_error(ctl, "monitor: --interval=%s: must be a duration from 1ms", interval);
 		return CTL_USAGE;
 	}
-	if (count && (sscanf(count, "%9" SCNd64 "%n", &m->count, &end) != 1 || count[end] ||
-			     m->count <= 0)) {
-		ctl_error(ctl, "monitor: --count=%s: must be a number from 1", count);
+	if (count && !parse_count(count, &m->count)) {
+		ctl_error(ctl, "monitor: --count=%s: must be a number from 1 to %d", count,
+			COUNT_MAX);
 		return CTL_USAGE;
 	}
 	return CTL_OK;

@@ -84,7 +84,7 @@ static void print_cell(
 	bool last = column + 1 == t->n_columns;
 	int pad = last && !t->columns[column].right ? 0 : (int)width;
 
-	fprintf(ctl->out, "%*s%s", t->columns[column].right ? pad : -pad, text, last ? "\n" : "  ");
+	fprintf(ctl->out, "%*s%s", t->columns[column].right ? pad : -pad, text, last ? "" : "  ");
 }
 
 void table_print(const struct ctl *ctl, const struct table *t)
@@ -103,10 +103,16 @@ void table_print(const struct ctl *ctl, const struct table *t)
 		fputs(text_color(ctl, TEXT_BOLD), ctl->out);
 		for (size_t c = 0; c < t->n_columns; c++)
 			print_cell(ctl, t, c, widths[c], t->columns[c].heading);
-		fputs(text_color(ctl, TEXT_PLAIN), ctl->out);
+		/* Before the newline: whoever takes this line alone has the colour ended, too. */
+		fprintf(ctl->out, "%s\n", text_color(ctl, TEXT_PLAIN));
 	}
-	for (size_t i = 0; i < t->n_cells; i++)
-		print_cell(ctl, t, i % t->n_columns, widths[i % t->n_columns], t->cells[i]);
+	for (size_t i = 0; i < t->n_cells; i++) {
+		size_t column = i % t->n_columns;
+
+		print_cell(ctl, t, column, widths[column], t->cells[i]);
+		if (column + 1 == t->n_columns)
+			fputc('\n', ctl->out);
+	}
 }
 
 struct table *table_free(struct table *t)

@@ -104,6 +104,20 @@ def test_status_tells_the_whole_state(program, ctl):
         assert_equal({line.find(":") for line in lines if line.split(":")[0].strip() in keys}, {13})
 
 
+def test_a_page_that_is_off_claims_nothing(program, ctl):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+        config.write("[Time]\nCounter=off\n")
+        config.flush()
+        with Daemon(program, f"--config={config.name}") as d:
+            told = run(ctl, f"--runtime-dir={d.runtime_dir}", "status", "-j").json()
+            assert_equal(told["page"]["on"], False)
+            assert told["page"].get("windowNSec") is None, told["page"]
+            for name in ("boundNSec", "residualNSec", "residualRmsPSec", "residualMaximumNSec"):
+                assert told["tracking"].get(name) is None, told["tracking"]
+            text = run(ctl, f"--runtime-dir={d.runtime_dir}", "status").out
+            assert "Tracking: none while the page is off" in text and "good for" not in text, text
+
+
 def test_status_in_json_is_the_daemons_and_the_readers(program, ctl):
     with Served(program, ctl) as d:
         told = d.run("status", "--json=short").json()
@@ -486,7 +500,7 @@ def test_a_result_that_cannot_be_written_is_a_failure(program, ctl):
             with open("/dev/full", "w", encoding="utf-8") as full:
                 result = d.run(*verb, stdout=full)
             assert_equal(result.code, FAILURE, verb)
-            assert "cannot write the result: No space left on device" in result.err, result.err
+            assert_equal(result.err, "vdsotimectl: cannot write the result: No space left on device\n", verb)
 
 
 def test_a_closed_standard_output_is_a_failure(program, ctl):
@@ -551,6 +565,8 @@ def test_wrong_command_lines_are_usage(_, ctl):
         ["monitor", "--interval=1ns"],
         ["monitor", "--count=0"],
         ["monitor", "--count=1x"],
+        ["monitor", "--count= 2"],
+        ["monitor", "--count=1000000001"],
         ["monitor", "sundial"],
         ["call"],
         ["call", "x" * 300],
@@ -578,6 +594,8 @@ def test_help_and_version_go_to_standard_output(_, ctl):
         result = run(ctl, *args)
         assert_equal((result.code, result.err), (OK, ""))
         assert result.out.startswith("Usage: vdsotimectl")
+    assert_equal(run(ctl, "now", "--help", "tai").out, run(ctl, "help", "now").out)
+    assert_equal(run(ctl, "-h", "frobnicate").code, USAGE)
     assert re.fullmatch(r"vdsotimectl \d+\.\d+\.\d+\n", run(ctl, "--version").out)
     for verb in run(ctl, "help", "-j").json()["verbs"]:
         result = run(ctl, "help", verb["name"])

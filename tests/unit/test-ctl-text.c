@@ -82,6 +82,7 @@ static void test_colour_is_only_there_when_it_is_on(void **state)
 	assert_string_equal(text_color(&ctl, TEXT_PLAIN), "\033[0m");
 	text = printed(&ctl);
 	assert_non_null(strstr(text, "\033[1mNAME"));
+	assert_non_null(strstr(text, "\033[0m\n"));
 	free(text);
 }
 
