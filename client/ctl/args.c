@@ -250,7 +250,12 @@ int args_parse(struct ctl *ctl, const struct args_env *env, int argc, char **arg
 		return status;
 	args.argc = argc - optind;
 	args.argv = argv + optind;
-	if (!help && !args.version) {
+	if (help && !args.version) {
+		/* "VERB --help" is "help VERB". */
+		args.verb = verb_find("help");
+		args.argc = args.argc > 0;
+		args.argv[args.argc] = NULL;
+	} else if (!args.version) {
 		const char *name = args.argc > 0 ? args.argv[0] : NULL;
 
 		args.verb = name ? verb_find(name) : NULL;

@@ -9,7 +9,7 @@
 #include "client/ctl/verbs.h"
 
 struct args {
-	const struct verb *verb; /* NULL: help or the version was asked for */
+	const struct verb *verb; /* NULL: the version was asked for */
 	bool version;
 	int argc; /* operands */
 	char **argv; /* within the vector that was parsed, NULL behind the last */

@@ -210,12 +210,14 @@ static void print_text(const struct ctl *ctl, const struct bench *bench)
 		return;
 	fputs("\nNanoseconds per call, over batches; x: times clock_gettime of libc in this run.\n",
 		ctl->out);
-	if (!has_bound(bench))
-		fputs("vdsotime_interval has no bound to give now: what it costs to find that out.\n",
-			ctl->out);
 	for (size_t i = 0; i < bench->n_rows; i++) {
 		const struct row *row = &bench->rows[i];
 
+		if (row->path && strcmp(row->subject->key, SUBJECT_INTERVAL) == 0 &&
+			!has_bound(bench))
+			fprintf(ctl->out,
+				"%s has no bound to give now: what it costs to find that out.\n",
+				row->subject->name);
 		if (row->reason)
 			fprintf(ctl->out, "Left out: %s: %s.\n", row->subject->name, row->reason);
 	}

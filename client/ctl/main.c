@@ -47,9 +47,7 @@ int main(int argc, char **argv)
 		return status;
 	if (args.version)
 		fputs("vdsotimectl " VDSOTIME_VERSION "\n", stdout);
-	else if (args.verb)
-		status = args.verb->run(&ctl, args.argc, args.argv);
 	else
-		status = verb_help(&ctl, 0, args.argv);
+		status = args.verb->run(&ctl, args.argc, args.argv);
 	return ctl_flush(&ctl) == CTL_OK ? status : CTL_FAILURE;
 }

@@ -147,7 +147,7 @@ const struct subject subjects[] = {
 	{ "gettimeNsRelaxed", "vdsotime_gettime_ns_relaxed", client_ns_relaxed, path_client },
 	{ "gettimeNsAfter", "vdsotime_gettime_ns_after", client_ns_after, path_client },
 	{ "snapshot", "vdsotime_snapshot (five clocks)", client_snapshot, path_client },
-	{ "interval", "vdsotime_interval", client_interval, path_page },
+	{ SUBJECT_INTERVAL, "vdsotime_interval", client_interval, path_page },
 	{ "stamp", "vdsotime_stamp", client_stamp, path_counter },
 	{ "resolve", "vdsotime_resolve (of a stamp)", client_resolve, path_page },
 	{ 0 },

@@ -36,6 +36,9 @@ struct subject {
 /* The subject that others are compared with: clock_gettime(CLOCK_REALTIME) as libc calls it. */
 #define SUBJECT_REFERENCE "clockGettime"
 
+/* The one that gives a bound, or finds that there is none. */
+#define SUBJECT_INTERVAL "interval"
+
 /* All subjects; the last has a NULL key. */
 extern const struct subject subjects[];
 

@@ -202,16 +202,20 @@ static void test_help_and_version_need_no_verb(void **state)
 	(void)state;
 	parse(&p, &pipe_env, "--help");
 	assert_int_equal(p.status, CTL_OK);
-	assert_null(p.args.verb);
+	assert_string_equal(p.args.verb->name, "help");
+	assert_int_equal(p.args.argc, 0);
 	assert_false(p.args.version);
 	done(&p);
 	parse(&p, &pipe_env, "--version");
 	assert_int_equal(p.status, CTL_OK);
 	assert_true(p.args.version);
 	done(&p);
-	parse(&p, &pipe_env, "status -h");
+	parse(&p, &pipe_env, "now -h tai");
 	assert_int_equal(p.status, CTL_OK);
-	assert_null(p.args.verb);
+	assert_string_equal(p.args.verb->name, "help");
+	assert_int_equal(p.args.argc, 1);
+	assert_string_equal(p.args.argv[0], "now");
+	assert_null(p.args.argv[1]);
 	done(&p);
 }
 
