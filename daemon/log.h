@@ -78,7 +78,6 @@ void log_write(enum log_level level, enum log_id id, const struct log_field *fie
 
 #define log_error(...) log_write(LEVEL_ERROR, LOG_ID_NONE, NULL, __VA_ARGS__)
 #define log_warning(...) log_write(LEVEL_WARNING, LOG_ID_NONE, NULL, __VA_ARGS__)
-#define log_notice(...) log_write(LEVEL_NOTICE, LOG_ID_NONE, NULL, __VA_ARGS__)
 #define log_info(...) log_write(LEVEL_INFO, LOG_ID_NONE, NULL, __VA_ARGS__)
 #define log_debug(...) log_write(LEVEL_DEBUG, LOG_ID_NONE, NULL, __VA_ARGS__)
 
