@@ -171,6 +171,8 @@ static void follow_move(struct keeper *k, const struct sample *s, struct news *n
 	news_add(n, kind,
 		k->counter.usable && m->known ? llround(model_distance_ns(m, &s->monotonic)) : 0);
 	discipline_restart(&k->discipline);
+	/* nor do claims: the machine stood still for a while, and only UTC went on */
+	sync_forget(&k->sync);
 	k->disturbed = true;
 	k->parted = true;
 }

@@ -334,15 +334,21 @@ static void test_move_to_another_host_is_followed_and_told(void **state)
 
 	(void)state;
 	settle();
+	f.timex = (struct os_timex){ .state = TIME_OK, .maxerror_us = 1234, .tick_us = 10000 };
+	tick();
 	keeper_status(k, &s);
 	assert_int_equal(s.vmclock, VMCLOCK_PRESENT);
+	assert_int_equal(s.sync, KEEPER_SYNC_CLAIMED);
+	heard_count = 0;
 	/* by less than would be seen */
 	f.counter_offset += FAKE_KHZ;
 	clock->marker++;
 	tick();
 	expect_followed();
-	assert_int_equal(heard_count, 1);
 	assert_true(llabs(amount_heard(EVENT_MIGRATED) + MS) < 1000);
+	/* what was claimed before does not hold for the time that has been missed */
+	assert_true(was_heard(EVENT_SYNC_CHANGED));
+	assert_int_equal(heard_count, 2);
 	assert_int_equal(epoch(), 1);
 	assert_int_equal(heard[0].epoch, line().extra[VDSOTIME_EXTRA_EPOCH]);
 	assert_int_equal(due_ns, defaults.fast_period_ns);
