@@ -135,8 +135,16 @@ static int ask(int fd, const struct stamp_request *requests, size_t bytes)
 	return r < 0 ? (int)r : 0;
 }
 
-/* The reply's records, and the descriptor that came with them, or -EPROTO. */
-static int receive(int fd, const struct stamp_request *requests, size_t count)
+/* HELLO and ATTACH, both granted? */
+static bool is_granted(const struct stamp_record records[2])
+{
+	return records[0].op == STAMP_OP_HELLO && records[0].error == 0 &&
+	       records[0].version == STAMP_VERSION && records[1].op == STAMP_OP_ATTACH &&
+	       records[1].error == 0;
+}
+
+/* The descriptor that came with the reply, or -EPROTO. */
+static int receive(int fd)
 {
 	struct stamp_record records[2];
 	struct io_vector vector = { records, sizeof(records) };
@@ -157,8 +165,8 @@ static int receive(int fd, const struct stamp_request *requests, size_t count)
 	if (control.level == LEVEL_SOCKET && control.type == RIGHTS &&
 		control.bytes == CONTROL_BYTES)
 		page = control.fd;
-	if (page >= 0 && !(message.flags & CONTROL_CUT) &&
-		stamp_reply_check(requests, count, records, (size_t)r) && records[1].error == 0)
+	if (page >= 0 && !(message.flags & CONTROL_CUT) && r == (NATIVE_WORD)sizeof(records) &&
+		is_granted(records))
 		return page;
 	close_fd(page);
 	return -ERROR_PROTOCOL;
@@ -175,7 +183,7 @@ static int request_page(const char *dir)
 		return fd;
 	r = ask(fd, requests, sizeof(requests));
 	if (r == 0)
-		r = receive(fd, requests, 2);
+		r = receive(fd);
 	close_fd(fd);
 	return r;
 }

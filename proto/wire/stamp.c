@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks of stamp packets, and the requests themselves.  The list of messages in stamp.h decides
- * which operations exist; each check is one pass over the packet, so that nothing of it is served
- * before all of it is known to be proper.
+ * Checks of stamp packets.  The list of messages in stamp.h decides which operations exist; each
+ * check is one pass over the packet, so that nothing of it is served before all of it is known to
+ * be proper.
  *
  * The one thing a reader would get wrong: a packet may be longer than what was received of it, so
  * its length is looked at before its bytes.
@@ -53,35 +53,6 @@ const char *stamp_refusal_name(enum stamp_refusal refusal)
 const char *stamp_refusal_text(enum stamp_refusal refusal)
 {
 	return refusal < STAMP_REFUSAL_COUNT ? refusal_texts[refusal] : "unknown";
-}
-
-struct stamp_request stamp_hello(void)
-{
-	return (struct stamp_request){
-		.op = STAMP_OP_HELLO,
-		.version = STAMP_VERSION,
-		.magic = STAMP_MAGIC,
-	};
-}
-
-struct stamp_request stamp_attach(void)
-{
-	return (struct stamp_request){ .op = STAMP_OP_ATTACH };
-}
-
-struct stamp_request stamp_stamp(int32_t clock_id)
-{
-	return (struct stamp_request){ .op = STAMP_OP_STAMP, .clock_id = clock_id };
-}
-
-struct stamp_request stamp_subscribe(int32_t clock_id, uint32_t interval_us, uint32_t count)
-{
-	return (struct stamp_request){
-		.op = STAMP_OP_SUBSCRIBE,
-		.clock_id = clock_id,
-		.interval_us = interval_us,
-		.count = count,
-	};
 }
 
 /* The request's own reserved members. */

@@ -147,10 +147,35 @@ const char *stamp_refusal_name(enum stamp_refusal refusal);
 const char *stamp_refusal_text(enum stamp_refusal refusal);
 
 /* The requests, every byte of them. */
-struct stamp_request stamp_hello(void);
-struct stamp_request stamp_attach(void);
-struct stamp_request stamp_stamp(int32_t clock_id);
-struct stamp_request stamp_subscribe(int32_t clock_id, uint32_t interval_us, uint32_t count);
+static inline struct stamp_request stamp_hello(void)
+{
+	return (struct stamp_request){
+		.op = STAMP_OP_HELLO,
+		.version = STAMP_VERSION,
+		.magic = STAMP_MAGIC,
+	};
+}
+
+static inline struct stamp_request stamp_attach(void)
+{
+	return (struct stamp_request){ .op = STAMP_OP_ATTACH };
+}
+
+static inline struct stamp_request stamp_stamp(int32_t clock_id)
+{
+	return (struct stamp_request){ .op = STAMP_OP_STAMP, .clock_id = clock_id };
+}
+
+static inline struct stamp_request stamp_subscribe(
+	int32_t clock_id, uint32_t interval_us, uint32_t count)
+{
+	return (struct stamp_request){
+		.op = STAMP_OP_SUBSCRIBE,
+		.clock_id = clock_id,
+		.interval_us = interval_us,
+		.count = count,
+	};
+}
 
 /*
  * The daemon's side: may this packet be served?  bytes: its whole length, also when that is more
