@@ -243,7 +243,7 @@ static int message_serve(struct dialogue *d, char *message, size_t bytes)
 		return r;
 	peer_charge_requests(&d->peer, 1, began_ns);
 	r = reply_start(d, &reply);
-	statistics_served(statistics, (uint64_t)(peer_set_now_ns(&ds->set) - began_ns));
+	peer_served(&d->peer, began_ns);
 	return r;
 }
 

@@ -170,6 +170,11 @@ void loop_once(struct loop *l, int wait)
 	ev_run(l->ev, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
 }
 
+unsigned int loop_round(const struct loop *l)
+{
+	return ev_iteration(l->ev);
+}
+
 static int events_to_ev(unsigned int events)
 {
 	return (events & LOOP_READ ? EV_READ : 0) | (events & LOOP_WRITE ? EV_WRITE : 0);
@@ -289,6 +294,11 @@ void loop_timer_start(struct loop_timer *t, uint64_t after_ns)
 void loop_timer_start_periodic(struct loop_timer *t, uint64_t period_ns)
 {
 	timer_start(t, (double)period_ns * 1e-9, (double)period_ns * 1e-9);
+}
+
+void loop_timer_yield(struct loop_timer *t)
+{
+	ev_set_priority(&t->ev, EV_MINPRI);
 }
 
 void loop_timer_stop(struct loop_timer *t)

@@ -60,6 +60,9 @@ int loop_io_new(struct loop *l, int fd, unsigned int events,
 struct loop_io *loop_io_free(struct loop_io *w);
 void loop_io_events(struct loop_io *w, unsigned int events);
 
+/* Counts rounds; wraps. */
+unsigned int loop_round(const struct loop *l);
+
 /*
  * Call w back in the next round as if LOOP_READ had come: its owner has more to do, after the
  * others.
@@ -76,6 +79,9 @@ struct loop_timer *loop_timer_free(struct loop_timer *t);
 void loop_timer_start(struct loop_timer *t, uint64_t after_ns);
 void loop_timer_start_periodic(struct loop_timer *t, uint64_t period_ns);
 void loop_timer_stop(struct loop_timer *t);
+
+/* From now on, t is called back after all others of its round.  t: not started. */
+void loop_timer_yield(struct loop_timer *t);
 
 /*
  * Call back, from the loop, when signal signum came.  It is blocked in this thread, and in those

@@ -217,6 +217,15 @@ void peer_charge_requests(struct peer *p, uint32_t count, int64_t now_ns)
 	quota_charge_requests(p->set->quota, p->user, count, now_ns);
 }
 
+void peer_served(struct peer *p, int64_t began_ns)
+{
+	int64_t now_ns = peer_set_now_ns(p->set);
+	uint64_t ns = now_ns > began_ns ? (uint64_t)(now_ns - began_ns) : 0;
+
+	statistics_served(&p->set->statistics, ns);
+	throttle_served(p, ns);
+}
+
 int64_t peer_set_now_ns(const struct peer_set *set)
 {
 	int64_t now_ns = 0;

@@ -25,7 +25,7 @@ struct peer;
 struct quota;
 struct quota_user;
 
-/* Frames of one peer that are served before the others have their turn. */
+/* Frames of one peer that are served before the others have their turn; see throttle.h, too. */
 #define PEER_TURN 16
 
 /* Bytes of replies that the kernel holds for a peer that does not read (it doubles this). */
@@ -118,8 +118,11 @@ int peer_subscribe(struct peer *p, void (*due)(void *data));
 /* May be called without one. */
 void peer_unsubscribe(struct peer *p);
 
-/* A frame with that many requests of p's is being served. */
+/* A frame with that many requests of p's is served from now on. */
 void peer_charge_requests(struct peer *p, uint32_t count, int64_t now_ns);
+
+/* It has been served. */
+void peer_served(struct peer *p, int64_t began_ns);
 
 /* CLOCK_MONOTONIC, as it is served. */
 int64_t peer_set_now_ns(const struct peer_set *set);

@@ -48,7 +48,9 @@ struct quota_user {
 	uint32_t subscriptions;
 	uint64_t bytes;
 	int64_t paid_ns; /* MONOTONIC: all that it has asked for is paid for then */
-	struct peer *waiting; /* these three are throttle.c's */
+	unsigned int round; /* these five are throttle.c's */
+	uint64_t turn_ns;
+	struct peer *waiting;
 	struct peer **waiting_end;
 	struct loop_timer *waiting_timer;
 	struct quota_user *next;

@@ -330,7 +330,7 @@ static int packet_turn(struct stamp_peer *sp)
 	}
 	peer_charge_requests(&sp->peer, (uint32_t)count, began_ns);
 	r = packet_answer(sp, s->requests, count);
-	statistics_served(statistics, (uint64_t)(peer_set_now_ns(&s->set) - began_ns));
+	peer_served(&sp->peer, began_ns);
 	return r < 0 ? r : 1;
 }
 

@@ -16,11 +16,37 @@
 /* A limit that was lifted meanwhile is seen after this. */
 #define LOOK_NS UINT64_C(1000000000)
 
+/*
+ * What a user may take of a round, its last frame apart: that of some packets with a few requests.
+ * Another user waits for so much, and for the frame that is being served, whatever this one does.
+ */
+#define TURN_NS 10000
+
+/* By its rate. */
 static uint64_t wait_ns(const struct peer *p)
 {
-	uint64_t ns = quota_wait_ns(p->set->quota, p->user, peer_set_now_ns(p->set));
+	uint64_t ns;
 
+	if (!quota_is_metered(p->set->quota, p->user))
+		return 0;
+	ns = quota_wait_ns(p->set->quota, p->user, peer_set_now_ns(p->set));
 	return ns < LOOK_NS ? ns : LOOK_NS;
+}
+
+/* Has the user had its share of this round, and is there somebody else? */
+static bool turn_is_over(const struct peer *p)
+{
+	return p->user->turn_ns >= TURN_NS && p->user->round == loop_round(p->set->loop) &&
+	       p->set->quota->users > 1;
+}
+
+void throttle_served(struct peer *p, uint64_t ns)
+{
+	struct quota_user *user = p->user;
+	unsigned int round = loop_round(p->set->loop);
+
+	user->turn_ns = (user->round == round ? user->turn_ns : 0) + ns;
+	user->round = round;
 }
 
 static void waiting_unlink(struct peer *p)
@@ -49,7 +75,6 @@ static void waiting_append(struct peer *p)
 	user->waiting_end = &p->waiting_next;
 }
 
-/* No more have their turn at once than of any other peer's frames. */
 static void throttle_due(void *data)
 {
 	struct quota_user *user = data;
@@ -58,7 +83,7 @@ static void throttle_due(void *data)
 		struct peer *p = user->waiting;
 		bool alone = p->waiting_next == NULL;
 
-		if (wait_ns(p) > 0)
+		if (wait_ns(p) > 0 || turn_is_over(p))
 			break;
 		waiting_unlink(p);
 		p->admitted = true;
@@ -74,23 +99,25 @@ bool throttle_hold(struct peer *p)
 {
 	struct quota_user *user = p->user;
 	bool admitted = p->admitted;
+	uint64_t ns;
 
 	p->admitted = false;
 	if (p->waiting_link != NULL)
 		return true;
-	if (admitted || p->set->draining || !quota_is_metered(p->set->quota, user))
+	if (admitted || p->set->draining)
 		return false;
+	ns = wait_ns(p);
 	if (user->waiting == NULL) {
-		uint64_t ns = wait_ns(p);
-
-		if (ns == 0 ||
-			loop_timer_new(p->set->loop, throttle_due, user, &user->waiting_timer) < 0)
+		if (ns == 0 && !turn_is_over(p))
 			return false;
+		if (loop_timer_new(p->set->loop, throttle_due, user, &user->waiting_timer) < 0)
+			return false;
+		loop_timer_yield(user->waiting_timer);
 		loop_timer_start(user->waiting_timer, ns);
 	}
 	waiting_append(p);
 	loop_io_events(p->io, 0);
-	p->set->statistics.throttled++;
+	p->set->statistics.throttled += ns > 0;
 	return true;
 }
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Peers that wait because their user has asked too much: nobody reads from them until the user may
- * ask again, so that what they send piles up at their own end.
+ * Peers that wait for their user's next turn: because it has had its share of this round of the
+ * loop, and others are there; or because it has asked more than its rate allows.  Nobody reads from
+ * them meanwhile, so that what they send piles up at their own end.
  *
  * Each user has a queue, first come first served over both sockets, and while it has one, a timer.
+ * So the rounds go by users, and one with a thousand busy connections has no more of them than one
+ * with a single one.
  *
  * The one thing a reader would get wrong: a peer that waits is not watched at all; that it has gone
  * is seen when its turn comes.
@@ -12,6 +15,7 @@
 #define VDSOTIMED_THROTTLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct peer;
 
@@ -23,6 +27,9 @@ struct peer;
  * when it may.
  */
 bool throttle_hold(struct peer *p);
+
+/* A frame of p took ns to serve. */
+void throttle_served(struct peer *p, uint64_t ns);
 
 /* p waits no more, if it did: it is watched for reading, and has a turn in the next round. */
 void throttle_leave(struct peer *p);

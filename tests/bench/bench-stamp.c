@@ -19,14 +19,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "proto/wire/stamp.h"
+#include "tests/bench/stamp-load.h"
 
 #define ROUNDS 12
 #define PINGS 1500
@@ -38,62 +40,7 @@
 #define TICK_US 10000
 #define TICK_SECONDS 5
 
-static char folder[64];
-static pid_t daemon_pid;
 static pid_t floor_pid;
-
-static void die(const char *what)
-{
-	perror(what);
-	if (daemon_pid > 0)
-		kill(daemon_pid, SIGKILL);
-	if (floor_pid > 0)
-		kill(floor_pid, SIGKILL);
-	exit(1);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void pin(pid_t pid, int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	if (cpu >= 0) {
-		CPU_SET((size_t)cpu, &set);
-	} else {
-		for (int i = 0; i < CPU_SETSIZE; i++)
-			CPU_SET((size_t)i, &set);
-	}
-	(void)sched_setaffinity(pid, sizeof(set), &set);
-}
-
-static struct sockaddr_un address_of(const char *name)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", folder, name);
-	return address;
-}
-
-static int connect_to(const char *name)
-{
-	struct sockaddr_un address = address_of(name);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		if (fd >= 0)
-			close(fd);
-		return -errno;
-	}
-	return fd;
-}
 
 /* The floor: what the kernel asks for any answer to a packet, and nothing else. */
 static void floor_serve(int listener)
@@ -129,109 +76,29 @@ static void floor_serve(int listener)
 
 static void floor_start(void)
 {
-	struct sockaddr_un address = address_of("floor");
+	struct sockaddr_un address = load_address("floor");
 	int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		listen(listener, 64) < 0)
-		die("floor");
+		load_die("floor");
 	floor_pid = fork();
-	if (floor_pid == 0)
+	if (floor_pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		floor_serve(listener);
+	}
 	close(listener);
-}
-
-static void daemon_start(const char *program)
-{
-	char runtime[96];
-
-	(void)snprintf(runtime, sizeof(runtime), "--runtime-dir=%s", folder);
-	daemon_pid = fork();
-	if (daemon_pid == 0) {
-		char path[96];
-
-		(void)snprintf(path, sizeof(path), "%s/conf", folder);
-		FILE *f = fopen(path, "we");
-
-		if (f != NULL) {
-			fputs("[Socket]\nMaxPeers=12000\nMaxPeersPerUser=12000\n", f);
-			fclose(f);
-		}
-		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-		dup2(null, STDERR_FILENO);
-		(void)snprintf(path, sizeof(path), "--config=%s/conf", folder);
-		execl(program, program, runtime, path, (char *)NULL);
-		_exit(127);
-	}
-	for (int i = 0; i < 1000; i++) {
-		int fd = connect_to("stamp");
-
-		if (fd >= 0) {
-			close(fd);
-			return;
-		}
-		usleep(10000);
-	}
-	die("the daemon did not start");
-}
-
-/* Send count requests, take the reply. */
-static void ask(int fd, const struct stamp_request *requests, size_t count)
-{
-	struct stamp_record reply[STAMP_PACKET_MAX];
-
-	if (send(fd, requests, count * sizeof(*requests), 0) < 0 ||
-		recv(fd, reply, sizeof(reply), 0) != (ssize_t)(count * sizeof(*reply)))
-		die("ask");
-}
-
-static int greeted(const char *name)
-{
-	struct stamp_request hello = stamp_hello();
-	int fd = connect_to(name);
-
-	if (fd < 0)
-		die(name);
-	ask(fd, &hello, 1);
-	return fd;
-}
-
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a;
-	int64_t y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double quantile(int64_t *samples, size_t count, double q)
-{
-	qsort(samples, count, sizeof(*samples), compare);
-	return (double)samples[(size_t)((double)(count - 1) * q)];
-}
-
-static void ping(int fd, int64_t *samples)
-{
-	struct stamp_request request = stamp_stamp(CLOCK_REALTIME);
-
-	for (int i = 0; i < PINGS; i++) {
-		int64_t began_ns = now_ns();
-
-		ask(fd, &request, 1);
-		samples[i] = now_ns() - began_ns;
-	}
 }
 
 static void latency(const char *where, int server_cpu)
 {
 	static int64_t samples[2][ROUNDS * PINGS];
 	int64_t ratios[ROUNDS];
-	int fd[2] = { greeted("floor"), greeted("stamp") };
+	int fd[2] = { load_greeted("floor"), load_greeted("stamp") };
 
-	pin(0, 0);
-	pin(floor_pid, server_cpu);
-	pin(daemon_pid, server_cpu);
+	load_pin(0, 0);
+	load_pin(floor_pid, server_cpu);
+	load_pin(load_daemon_pid, server_cpu);
 	for (int round = 0; round < ROUNDS; round++) {
 		double median[2];
 
@@ -239,27 +106,28 @@ static void latency(const char *where, int server_cpu)
 			int64_t *mine = &samples[i][round * PINGS];
 			int64_t sorted[PINGS];
 
-			ping(fd[i], mine);
+			load_ping(fd[i], mine, PINGS);
 			memcpy(sorted, mine, sizeof(sorted));
-			median[i] = quantile(sorted, PINGS, 0.5);
+			median[i] = load_quantile(sorted, PINGS, 0.5);
 		}
 		ratios[round] = (int64_t)(median[1] / median[0] * 1e6);
 	}
 	for (int i = 0; i < 2; i++) {
 		printf("round trip, %s, %s: median %.2f us, p99 %.2f us\n", where,
-			i == 0 ? "floor" : "stamp", quantile(samples[i], ROUNDS * PINGS, 0.5) / 1e3,
-			quantile(samples[i], ROUNDS * PINGS, 0.99) / 1e3);
+			i == 0 ? "floor" : "stamp",
+			load_quantile(samples[i], ROUNDS * PINGS, 0.5) / 1e3,
+			load_quantile(samples[i], ROUNDS * PINGS, 0.99) / 1e3);
 		close(fd[i]);
 	}
 	printf("round trip, %s: stamp / floor %.3f (median of %d rounds)\n", where,
-		quantile(ratios, ROUNDS, 0.5) / 1e6, ROUNDS);
+		load_quantile(ratios, ROUNDS, 0.5) / 1e6, ROUNDS);
 }
 
 static double bulk_once(int fd, size_t per_packet)
 {
 	static struct stamp_request requests[STAMP_PACKET_MAX];
 	static struct stamp_record reply[STAMP_PACKET_MAX];
-	int64_t began_ns = now_ns();
+	int64_t began_ns = load_now_ns();
 	int sent = 0;
 
 	for (size_t i = 0; i < per_packet; i++)
@@ -267,22 +135,22 @@ static double bulk_once(int fd, size_t per_packet)
 	for (int received = 0; received < BULK_PACKETS; received++) {
 		for (; sent < BULK_PACKETS && sent < received + BULK_WINDOW; sent++) {
 			if (send(fd, requests, per_packet * sizeof(*requests), 0) < 0)
-				die("send");
+				load_die("send");
 		}
 		if (recv(fd, reply, sizeof(reply), 0) < 0)
-			die("recv");
+			load_die("recv");
 	}
-	return (double)BULK_PACKETS * (double)per_packet / (double)(now_ns() - began_ns) * 1e3;
+	return (double)BULK_PACKETS * (double)per_packet / (double)(load_now_ns() - began_ns) * 1e3;
 }
 
 static void bulk(void)
 {
 	static const size_t sizes[] = { 1, 16, 256 };
-	int fd[2] = { greeted("floor"), greeted("stamp") };
+	int fd[2] = { load_greeted("floor"), load_greeted("stamp") };
 
-	pin(0, 0);
-	pin(floor_pid, 1);
-	pin(daemon_pid, 1);
+	load_pin(0, 0);
+	load_pin(floor_pid, 1);
+	load_pin(load_daemon_pid, 1);
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
 		int64_t rates[2][5];
 
@@ -291,8 +159,8 @@ static void bulk(void)
 				rates[i][round] = (int64_t)(bulk_once(fd[i], sizes[s]) * 1e6);
 		}
 		printf("packets of %zu, window %d: floor %.2f M/s, stamp %.2f M stamps/s\n",
-			sizes[s], BULK_WINDOW, quantile(rates[0], 5, 0.5) / 1e6,
-			quantile(rates[1], 5, 0.5) / 1e6);
+			sizes[s], BULK_WINDOW, load_quantile(rates[0], 5, 0.5) / 1e6,
+			load_quantile(rates[1], 5, 0.5) / 1e6);
 	}
 	close(fd[0]);
 	close(fd[1]);
@@ -305,7 +173,7 @@ static long resident_kib(void)
 	char line[256];
 	long kib = -1;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)daemon_pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)load_daemon_pid);
 	FILE *f = fopen(path, "re");
 
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
@@ -326,17 +194,17 @@ static pid_t hold(int count, int pipe_fd)
 		return pid;
 
 	struct stamp_request hello = stamp_hello();
-	int64_t result[2] = { 0, now_ns() };
+	int64_t result[2] = { 0, load_now_ns() };
 
 	for (int i = 0; i < count; i++) {
-		int fd = connect_to("stamp");
+		int fd = load_connect("stamp");
 
 		if (fd < 0)
 			break;
-		ask(fd, &hello, 1);
+		load_ask(fd, &hello, 1);
 		result[0]++;
 	}
-	result[1] = now_ns() - result[1];
+	result[1] = load_now_ns() - result[1];
 	if (write(pipe_fd, result, sizeof(result)) < 0)
 		_exit(1);
 	pause();
@@ -352,19 +220,19 @@ static void idle(void)
 	int pipe_fd[2];
 	long before_kib = resident_kib();
 
-	(void)prlimit(daemon_pid, RLIMIT_NOFILE, &limit, NULL);
+	(void)prlimit(load_daemon_pid, RLIMIT_NOFILE, &limit, NULL);
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	pin(0, -1);
-	pin(daemon_pid, -1);
+	load_pin(0, -1);
+	load_pin(load_daemon_pid, -1);
 	if (pipe(pipe_fd) < 0)
-		die("pipe");
+		load_die("pipe");
 	for (int i = 0; i < IDLE_PROCESSES; i++)
 		holders[i] = hold(IDLE / IDLE_PROCESSES, pipe_fd[1]);
 	for (int i = 0; i < IDLE_PROCESSES; i++) {
 		int64_t result[2];
 
 		if (read(pipe_fd[0], result, sizeof(result)) != sizeof(result))
-			die("holder");
+			load_die("holder");
 		held += result[0];
 		slowest_ns = result[1] > slowest_ns ? result[1] : slowest_ns;
 	}
@@ -389,14 +257,14 @@ static void ticks(void)
 	int64_t end_ns;
 
 	for (int i = 0; i < TICKERS; i++) {
-		peers[i] = (struct pollfd){ .fd = greeted("stamp"), .events = POLLIN };
+		peers[i] = (struct pollfd){ .fd = load_greeted("stamp"), .events = POLLIN };
 	}
 	for (int i = 0; i < TICKERS; i++)
-		ask(peers[i].fd, &subscribe, 1);
-	end_ns = now_ns() + TICK_SECONDS * INT64_C(1000000000);
-	while (now_ns() < end_ns) {
+		load_ask(peers[i].fd, &subscribe, 1);
+	end_ns = load_now_ns() + TICK_SECONDS * INT64_C(1000000000);
+	while (load_now_ns() < end_ns) {
 		if (poll(peers, TICKERS, 100) < 0)
-			die("poll");
+			load_die("poll");
 		for (int i = 0; i < TICKERS; i++) {
 			struct stamp_record tick;
 
@@ -412,53 +280,6 @@ static void ticks(void)
 		TICK_SECONDS, (unsigned long long)received, (unsigned long long)lost);
 	for (int i = 0; i < TICKERS; i++)
 		close(peers[i].fd);
-}
-
-/* A child that keeps as many packets of 256 under way as the socket takes. */
-static pid_t flooder(void)
-{
-	pid_t pid = fork();
-
-	if (pid != 0)
-		return pid;
-
-	static struct stamp_request requests[STAMP_PACKET_MAX];
-	struct pollfd p = { .fd = greeted("stamp"), .events = POLLIN | POLLOUT };
-
-	for (int i = 0; i < STAMP_PACKET_MAX; i++)
-		requests[i] = stamp_stamp(CLOCK_REALTIME);
-	for (;;) {
-		static struct stamp_record reply[STAMP_PACKET_MAX];
-
-		poll(&p, 1, -1);
-		if (p.revents & POLLIN)
-			(void)recv(p.fd, reply, sizeof(reply), MSG_DONTWAIT);
-		if (p.revents & POLLOUT)
-			(void)send(p.fd, requests, sizeof(requests), MSG_DONTWAIT);
-	}
-}
-
-static void flood(void)
-{
-	static int64_t samples[PINGS];
-	double p99[2];
-	int fd = greeted("stamp");
-	pid_t pid;
-
-	pin(0, 0);
-	pin(daemon_pid, 1);
-	ping(fd, samples);
-	p99[0] = quantile(samples, PINGS, 0.99);
-	pid = flooder();
-	pin(pid, 0);
-	usleep(100000);
-	ping(fd, samples);
-	p99[1] = quantile(samples, PINGS, 0.99);
-	printf("round trip p99: %.1f us alone, %.1f us beside a flood of packets of %d\n",
-		p99[0] / 1e3, p99[1] / 1e3, STAMP_PACKET_MAX);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	close(fd);
 }
 
 static bool wanted(int argc, char **argv, const char *name)
@@ -478,11 +299,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	strcpy(folder, "/tmp/bench-stamp-XXXXXX");
-	if (mkdtemp(folder) == NULL)
-		die("mkdtemp");
+	strcpy(load_folder, "/tmp/bench-stamp-XXXXXX");
+	if (mkdtemp(load_folder) == NULL || chmod(load_folder, 0755) < 0)
+		load_die("mkdtemp");
 	floor_start();
-	daemon_start(argv[1]);
+	load_daemon_start(argv[1]);
 	if (wanted(argc, argv, "latency")) {
 		latency("same CPU", 0);
 		latency("two CPUs", 1);
@@ -494,20 +315,20 @@ int main(int argc, char **argv)
 	if (wanted(argc, argv, "ticks"))
 		ticks();
 	if (wanted(argc, argv, "flood"))
-		flood();
+		load_flood();
 	kill(floor_pid, SIGKILL);
-	kill(daemon_pid, SIGTERM);
+	kill(load_daemon_pid, SIGTERM);
 
 	int status = 0;
 	char command[96];
 
 	waitpid(floor_pid, NULL, 0);
-	waitpid(daemon_pid, &status, 0);
-	(void)snprintf(command, sizeof(command), "%s/floor", folder);
+	waitpid(load_daemon_pid, &status, 0);
+	(void)snprintf(command, sizeof(command), "%s/floor", load_folder);
 	(void)unlink(command);
-	(void)snprintf(command, sizeof(command), "%s/conf", folder);
+	(void)snprintf(command, sizeof(command), "%s/conf", load_folder);
 	(void)unlink(command);
-	if (rmdir(folder) < 0)
-		perror(folder);
+	if (rmdir(load_folder) < 0)
+		perror(load_folder);
 	return status == 0 ? 0 : 1;
 }

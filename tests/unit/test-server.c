@@ -544,6 +544,71 @@ static void test_user_that_asks_too_much_waits_for_it(void **state)
 	}
 }
 
+#define BUSY 12
+
+static unsigned int busy_replies(const int *fds, unsigned int counts[static BUSY])
+{
+	unsigned int total = 0;
+
+	for (int i = 0; i < BUSY; i++) {
+		counts[i] += replies(fds[i]);
+		total += counts[i];
+	}
+	return total;
+}
+
+/* Alone, all of a user's connections are served in a round; beside another it has one turn. */
+static void test_rounds_go_by_users(void **state)
+{
+	struct world *w = *state;
+	unsigned int counts[BUSY] = { 0 };
+	unsigned int other_replies = 0;
+	unsigned int rounds;
+	unsigned int total;
+	int fds[BUSY];
+	int other;
+
+	listen_both(w);
+	for (int i = 0; i < BUSY; i++)
+		fds[i] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	if (fds[0] < 0)
+		skip();
+	turn(w);
+	for (int i = 0; i < BUSY; i++)
+		ask(fds[i], true, STAMP_PACKET_MAX);
+	loop_once(w->loop, 0);
+	assert_int_equal(busy_replies(fds, counts), BUSY);
+	other = connect_as(w, 12346, "stamp", SOCK_SEQPACKET);
+	turn(w);
+	for (int packet = 0; packet < 3; packet++) {
+		for (int i = 0; i < BUSY; i++)
+			ask(fds[i], false, STAMP_PACKET_MAX);
+	}
+	loop_once(w->loop, 0);
+	ask(other, true, 1);
+	for (rounds = 0; other_replies == 0; rounds++) {
+		loop_once(w->loop, 0);
+		other_replies = replies(other);
+	}
+	assert_in_range(rounds, 1, 2);
+	/* a packet takes more than the turn's time, or hardly less */
+	total = busy_replies(fds, counts);
+	assert_in_range(total, BUSY + 1, BUSY + (1 + rounds) * BUSY / 2);
+	/* and within a user it goes round by connections */
+	while (total < 4 * BUSY) {
+		loop_once(w->loop, 0);
+		total = busy_replies(fds, counts);
+		for (int i = 0; i < BUSY; i++)
+			assert_in_range(counts[i] - 1, (total - BUSY) / BUSY - (total > 2 * BUSY),
+				(total - BUSY) / BUSY + 1);
+	}
+	for (int i = 0; i < BUSY; i++)
+		close(fds[i]);
+	close(other);
+	turn(w);
+	assert_int_equal(server_charges(w->server), 0);
+}
+
 /* Those who wait may go, in any order, and a stop does not wait for the rate. */
 static void test_waiting_peers_go_and_a_stop_serves_them(void **state)
 {
@@ -711,6 +776,7 @@ int main(void)
 		TEST(test_page_that_is_not_there_is_an_error_of_the_record),
 		TEST(test_new_limits_hold_for_those_who_come),
 		TEST(test_user_that_asks_too_much_waits_for_it),
+		TEST(test_rounds_go_by_users),
 		TEST(test_waiting_peers_go_and_a_stop_serves_them),
 		TEST(test_server_goes_while_peers_wait),
 		TEST(test_bytes_of_a_user_are_bounded),
