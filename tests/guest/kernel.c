@@ -63,9 +63,9 @@ void kernel_set_realtime(int64_t ns)
 		note_failure("clock_settime", strerror(errno));
 }
 
-void kernel_adjust(unsigned int modes, long frequency, int status)
+void kernel_adjust(unsigned int modes, long rate, int status)
 {
-	struct timex t = { .modes = modes, .freq = frequency, .status = status };
+	struct timex t = { .modes = modes, .freq = rate, .tick = rate, .status = status };
 
 	if (adjtimex(&t) < 0)
 		note_failure("adjtimex", strerror(errno));

@@ -26,8 +26,9 @@ void kernel_sleep_ms(int64_t ms);
 /* REALTIME is to be so many ns since 1970. */
 void kernel_set_realtime(int64_t ns);
 
-/* adjtimex(2) with these modes; frequency in units of 2^-16 ppm. */
-void kernel_adjust(unsigned int modes, long frequency, int status);
+/* adjtimex(2) with these modes; rate as they say: a frequency in units of 2^-16 ppm, or us a tick.
+ */
+void kernel_adjust(unsigned int modes, long rate, int status);
 
 /* Text into a file of sysfs. */
 void kernel_write(const char *path, const char *text);
