@@ -111,6 +111,11 @@ class Subject:
             time.sleep(0.003)
         return False
 
+    def ready(self):
+        """Waits until it says so: all of its own descriptors are there."""
+        self.manager.wait_for("READY", PATIENCE_S)
+        self.drain()
+
     def call(self, method, parameters=None):
         return varlink(self.runtime_dir, method, parameters)["parameters"]
 
@@ -159,7 +164,7 @@ class Subject:
         return sum(s["peers"] for s in sockets) - 1
 
     def settles(self, descriptors, others=0):
-        """What is still there, after a while, of peers but those others, and of more descriptors than those."""
+        """What is there, after a while, of peers but those others, and of more descriptors than those."""
         end = time.monotonic() + PATIENCE_S
         left = "nothing can be asked"
         while left and time.monotonic() < end:

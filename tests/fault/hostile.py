@@ -4,10 +4,10 @@
 
     hostile.py VDSOTIMED HEAP_LIBRARY [--bench]
 
-Each try comes from a connection of its own.  It is refused, its peer closed and counted by its reason; no one
-else is met, and nothing is left when all have gone.  A refusal takes no more heap than HEAP_BYTES, and no more
-CPU time than FACTOR times that of the smallest message that is refused; --bench tells the figures of more
-tries.
+Each try comes from a connection of its own.  It is refused, its peer closed and counted by its reason; no
+one else is met, and nothing is left when all have gone.  A refusal takes no more heap than HEAP_BYTES, and
+no more CPU time than FACTOR times that of the smallest message that is refused; --bench tells the figures of
+more tries.
 """
 
 import array
@@ -164,7 +164,7 @@ class Costs:
 def attacked(program, heap_library):
     """A daemon, one who uses it meanwhile, and a look at what is left."""
     with Subject(program, heap_library) as d:
-        assert d.listens()
+        d.ready()
         for _ in range(3):
             try_message(d, b"x")
             try_packets(d, [b"x"])
@@ -312,8 +312,8 @@ def test_those_who_keep_it_waiting_are_closed(program, heap_library, *_flags):
                     time.sleep(0.02)
                 grown = (d.heap["peak_bytes"] - before) / TIMED_TRIES
             print(
-                f"# {begin.__name__:20} {(d.cpu_ns() - spent) / TIMED_TRIES / 1000:8.1f} us of CPU with what was "
-                f"served, {grown:8.0f} bytes of heap each"
+                f"# {begin.__name__:20} {(d.cpu_ns() - spent) / TIMED_TRIES / 1000:8.1f} us of CPU "
+                f"with what was served, {grown:8.0f} bytes of heap each"
             )
             assert grown <= HEAP_BYTES, (begin.__name__, grown)
             left = d.settles(descriptors, 1)

@@ -102,8 +102,7 @@ def monitor(runtime_dir):
 
 def test_serving_without_memory_loses_the_call_at_most(program, heap_library):
     with Subject(program, heap_library) as s:
-        assert s.listens()
-        s.drain()
+        s.ready()
         acts = {
             f"{TIME}.{m}": lambda m=m: varlink(s.runtime_dir, f"{TIME}.{m}")
             for m in methods()
@@ -131,7 +130,7 @@ def test_serving_without_memory_loses_the_call_at_most(program, heap_library):
 def test_crowd_without_memory_is_served(program, heap_library):
     """Tables grow with each of its descriptors."""
     with Subject(program, heap_library) as s, contextlib.ExitStack() as stack:
-        assert s.listens()
+        s.ready()
         s.heap["for_good"] = 1
         s.heap["countdown"] = 0
         for _ in range(400):
@@ -146,7 +145,7 @@ def test_crowd_without_memory_is_served(program, heap_library):
 
 def test_reading_the_configuration_without_memory_keeps_that_in_force(program, heap_library):
     with Subject(program, heap_library) as s:
-        assert s.listens()
+        s.ready()
 
         def reload_by_signal():
             read = s.log().count("read again") + s.log().count("refused")
