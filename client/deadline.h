@@ -14,6 +14,7 @@
 #include <vdsotime/vdso.h>
 
 #define DEADLINE_NEVER INT64_MAX
+#define DEADLINE_PAST 0
 
 /* timeout (relative) from now on; NULL: DEADLINE_NEVER.  0; -EINVAL when it is no timespec;
  * -errno. */

@@ -5,7 +5,7 @@
  *
  * Replies come in the order of their requests, and packets of ticks between them.  So a wait for a
  * reply keeps the ticks that it meets; and a reply whose caller has given up is owed, and dropped
- * when it comes.
+ * when it comes, but for what it says of a subscription.
  *
  * The one thing a reader would get wrong: a tick that was met before the reply to SUBSCRIBE is one
  * of the subscription before.
@@ -32,6 +32,7 @@ struct vdsotime_stamps {
 	int fd;
 	int broken; /* 0, or the error that ended the connection */
 	uint64_t owed; /* replies that nobody waits for any more */
+	bool wanted; /* by the last SUBSCRIBE: a subscription, and not the end of one */
 	bool subscribed;
 	size_t first_tick;
 	size_t n_ticks;
@@ -84,7 +85,7 @@ static void tick_keep(struct vdsotime_stamps *s, const struct stamp_record *tick
 	s->n_ticks++;
 }
 
-/* Those of a subscription that the caller does not know of, its reply being owed, are nobody's. */
+/* Those that come before the reply to SUBSCRIBE are nobody's any more. */
 static void ticks_keep(struct vdsotime_stamps *s, size_t count)
 {
 	for (size_t i = 0; i < count && s->subscribed; i++)
@@ -114,6 +115,14 @@ static int packet_receive(struct vdsotime_stamps *s, int64_t deadline_ns, size_t
 	}
 }
 
+/* What nobody waits for any more, but a late SUBSCRIBE is in force all the same. */
+static void reply_drop(struct vdsotime_stamps *s)
+{
+	s->owed--;
+	if (s->records[0].op == STAMP_OP_SUBSCRIBE)
+		s->subscribed = s->wanted && s->records[0].error == 0;
+}
+
 /*
  * The next packet.  Ticks are kept and a reply that is owed is dropped, with 0 bytes; any other is
  * left in s->records, unchecked, with its length.
@@ -133,7 +142,7 @@ static int packet_take(struct vdsotime_stamps *s, int64_t deadline_ns, size_t *r
 			return broken(s, EPROTO);
 		ticks_keep(s, count);
 	} else if (s->owed > 0) {
-		s->owed--;
+		reply_drop(s);
 	} else {
 		*ret_bytes = bytes;
 	}
@@ -162,14 +171,9 @@ static int reply_wait(struct vdsotime_stamps *s, size_t count, int64_t deadline_
 	return stamp_reply_check(s->requests, count, s->records, bytes) ? 0 : broken(s, EPROTO);
 }
 
-/* s->requests there, s->records back. */
-static int exchange(struct vdsotime_stamps *s, size_t count, const struct timespec *timeout)
+/* s->requests there; failed: nothing was sent. */
+static int requests_send(struct vdsotime_stamps *s, size_t count, int64_t deadline_ns)
 {
-	int64_t deadline_ns;
-	int r = deadline_init(&no_vdso, timeout, &deadline_ns);
-
-	if (r < 0)
-		return r;
 	if (s->broken)
 		return s->broken;
 	while (send(s->fd, s->requests, count * sizeof(s->requests[0]),
@@ -178,21 +182,46 @@ static int exchange(struct vdsotime_stamps *s, size_t count, const struct timesp
 			return broken(s, ECONNRESET);
 		if (errno != EAGAIN)
 			return -errno;
-		r = await(s, POLLOUT, deadline_ns);
+
+		int r = await(s, POLLOUT, deadline_ns);
+
 		if (r < 0)
 			return r;
 	}
-	return reply_wait(s, count, deadline_ns);
+	return 0;
 }
 
-/* HELLO alone: the page's descriptor is not wanted here. */
+/* s->requests there, s->records back. */
+static int exchange(struct vdsotime_stamps *s, size_t count, const struct timespec *timeout)
+{
+	int64_t deadline_ns;
+	int r = deadline_init(&no_vdso, timeout, &deadline_ns);
+
+	if (r == 0)
+		r = requests_send(s, count, deadline_ns);
+	return r < 0 ? r : reply_wait(s, count, deadline_ns);
+}
+
+/* HELLO alone: the page's descriptor is not wanted here.  A signal does not end it. */
 static int greet(struct vdsotime_stamps *s)
 {
 	const struct timespec patience = { .tv_sec = 1 };
-	int r;
+	int64_t deadline_ns;
+	int r = deadline_init(&no_vdso, &patience, &deadline_ns);
 
+	if (r < 0)
+		return r;
 	s->requests[0] = stamp_hello();
-	r = exchange(s, 1, &patience);
+	do {
+		r = requests_send(s, 1, deadline_ns);
+	} while (r == -EINTR);
+	while (r == 0) {
+		r = reply_wait(s, 1, deadline_ns);
+		if (r != -EINTR)
+			break;
+		s->owed = 0;
+		r = 0;
+	}
 	if (r < 0)
 		return r == -ECONNRESET ? -EPROTO : r;
 	if (s->records[0].error)
@@ -281,18 +310,24 @@ int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id, uint32_t 
 	uint32_t count, const struct timespec *timeout)
 {
 	ERRNO_KEPT;
-	int r;
+	int64_t deadline_ns;
+	int r = deadline_init(&no_vdso, timeout, &deadline_ns);
 
 	if (interval_us == 0 && count != 0)
 		return -EINVAL;
 	s->requests[0] = stamp_subscribe(id, interval_us, count);
+	if (r == 0)
+		r = requests_send(s, 1, deadline_ns);
+	if (r < 0)
+		return r;
+	s->wanted = interval_us != 0;
 	s->subscribed = false;
 	s->n_ticks = 0;
-	r = exchange(s, 1, timeout);
-	if (r == 0)
-		r = s->records[0].error;
-	s->subscribed = r == 0 && interval_us != 0;
-	return r;
+	r = reply_wait(s, 1, deadline_ns);
+	if (r < 0)
+		return r;
+	s->subscribed = s->wanted && s->records[0].error == 0;
+	return s->records[0].error;
 }
 
 int vdsotime_stamps_read(struct vdsotime_stamps *s, const struct timespec *timeout,
@@ -303,15 +338,17 @@ int vdsotime_stamps_read(struct vdsotime_stamps *s, const struct timespec *timeo
 	int r = deadline_init(&no_vdso, timeout, &deadline_ns);
 
 	while (r == 0 && s->n_ticks == 0) {
+		bool waits = s->subscribed;
 		size_t bytes = 0;
 
 		if (s->broken)
 			return s->broken;
-		if (!s->subscribed)
-			return -ENODATA;
-		r = packet_take(s, deadline_ns, &bytes);
+		/* with no subscription, what has come is taken in, too: a late reply, an end */
+		r = packet_take(s, waits ? deadline_ns : DEADLINE_PAST, &bytes);
 		if (bytes != 0)
 			r = broken(s, EPROTO);
+		if (!waits && !s->subscribed && (r == 0 || r == -ETIMEDOUT))
+			return -ENODATA;
 	}
 	if (r < 0)
 		return r;

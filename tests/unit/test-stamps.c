@@ -40,10 +40,20 @@ static struct {
 	int listener;
 	struct stamp_record hello; /* what is answered to HELLO */
 	size_t hello_bytes;
+	long hesitation_ms; /* before that */
 	int peer; /* the daemon's end of the connection */
 	bool greeted;
 	struct vdsotime_stamps *stamps;
 } w;
+
+/* All of it, whatever signals come. */
+static void sleep_ms(long ms_left)
+{
+	struct timespec left = { .tv_nsec = ms_left * 1000000 };
+
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
 
 /* Takes one connection, and the greeting that must come first on it. */
 static void *greet(void *data)
@@ -55,6 +65,7 @@ static void *greet(void *data)
 	w.peer = accept(w.listener, NULL, NULL);
 	w.greeted = recv(w.peer, &request, sizeof(request), MSG_TRUNC) == sizeof(request) &&
 		    memcmp(&request, &expected, sizeof(request)) == 0;
+	sleep_ms(w.hesitation_ms);
 	if (w.hello_bytes)
 		send(w.peer, &w.hello, w.hello_bytes, MSG_NOSIGNAL);
 	return NULL;
@@ -331,22 +342,68 @@ static void test_a_late_reply_is_not_taken_for_the_next(void **state)
 	assert_int_equal(ns, 3);
 }
 
-/* Its ticks belong to a subscription that the caller does not know of. */
-static void test_a_subscription_without_a_reply_is_none(void **state)
+static bool is_readable(void)
+{
+	struct pollfd p = { .fd = vdsotime_stamps_get_fd(w.stamps), .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void test_a_subscription_whose_reply_is_late_is_one_all_the_same(void **state)
 {
 	int64_t ns;
 
 	(void)state;
 	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 0, &ms), -ETIMEDOUT);
-	say_subscribed(0);
+	/* of the one before */
 	say_tick(1, 0, 0);
+	say_subscribed(0);
+	say_tick(2, 0, 0);
 	assert_int_equal(tick(0), -ENODATA);
-	say_stamp(2);
+	assert_int_equal(tick(0), 2);
+	say_stamp(3);
 	assert_int_equal(ask_one(&ns), 0);
-	assert_int_equal(ns, 2);
+	assert_int_equal(ns, 3);
+	/* refused, or the end of one */
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 0, &ms), -ETIMEDOUT);
+	say_subscribed(-EDQUOT);
+	assert_int_equal(tick(0), -ENODATA);
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 0, 0, &ms), -ETIMEDOUT);
+	say_subscribed(0);
+	assert_int_equal(tick(0), -ENODATA);
+	assert_false(is_readable());
+}
+
+static void test_what_was_not_sent_leaves_the_subscription(void **state)
+{
+	const struct timespec bad = { .tv_nsec = -1 };
+
+	(void)state;
 	subscribe();
-	say_tick(3, 0, 0);
-	assert_int_equal(tick(0), 3);
+	say_tick(1, 0, 0);
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 0, &bad), -EINVAL);
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 0, 5, &ms), -EINVAL);
+	assert_int_equal(tick(0), 1);
+}
+
+/* Whoever polls the descriptor would go round and round. */
+static void test_what_has_come_is_taken_in_without_a_subscription(void **state)
+{
+	int64_t ns;
+
+	(void)state;
+	assert_int_equal(ask_one(&ns), -ETIMEDOUT);
+	say_stamp(1);
+	say_tick(2, 0, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_true(is_readable());
+		assert_int_equal(tick(0), -ENODATA);
+	}
+	assert_false(is_readable());
+	assert_int_equal(tick(0), -ENODATA);
+	close(w.peer);
+	w.peer = -1;
+	assert_int_equal(tick(0), -ECONNRESET);
 }
 
 static void test_timeouts(void **state)
@@ -411,6 +468,19 @@ static void test_a_signal_ends_a_wait_and_nothing_else(void **state)
 	say_stamp(2);
 	assert_int_equal(ask_one(&ns), 0);
 	assert_int_equal(ns, 2);
+}
+
+static void test_signals_do_not_end_the_greeting(void **state)
+{
+	const struct sigaction act = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	const struct itimerval often = { { .tv_usec = 500 }, { .tv_usec = 500 } }, off = { 0 };
+
+	(void)state;
+	w.hesitation_ms = 20;
+	assert_int_equal(sigaction(SIGALRM, &act, NULL), 0);
+	setitimer(ITIMER_REAL, &often, NULL);
+	assert_int_equal(dial(), 0);
+	setitimer(ITIMER_REAL, &off, NULL);
 }
 
 static void test_a_closed_connection_stays_so(void **state)
@@ -575,7 +645,9 @@ int main(void)
 		TEST(test_ticks_without_room_are_counted),
 		TEST(test_a_new_subscription_takes_the_place_of_the_old),
 		TEST(test_a_late_reply_is_not_taken_for_the_next),
-		TEST(test_a_subscription_without_a_reply_is_none),
+		TEST(test_a_subscription_whose_reply_is_late_is_one_all_the_same),
+		TEST(test_what_was_not_sent_leaves_the_subscription),
+		TEST(test_what_has_come_is_taken_in_without_a_subscription),
 		TEST(test_timeouts),
 		TEST(test_ticks_do_not_hold_a_wait),
 		TEST(test_a_signal_ends_a_wait_and_nothing_else),
@@ -583,6 +655,7 @@ int main(void)
 		TEST(test_what_is_not_of_the_protocol_ends_the_connection),
 		TEST(test_descriptors_that_come_along_are_dropped),
 		TEST(test_the_descriptor_is_for_poll_and_not_for_children),
+		TEST_LISTENER(test_signals_do_not_end_the_greeting),
 		TEST_LISTENER(test_greetings_that_are_none),
 		TEST_LISTENER(test_no_daemon_and_bad_arguments),
 	};

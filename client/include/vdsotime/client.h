@@ -32,6 +32,18 @@
 extern "C" {
 #endif
 
+/*
+ * The library's struct timespec has 64-bit seconds on every machine.  Where the C library has
+ * another one, too, a program that took that would hand over the wrong one and not be told.
+ */
+#ifdef __cplusplus
+static_assert(sizeof(time_t) == 8,
+	"libvdsotime-client needs 64-bit times: -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64");
+#else
+__extension__ _Static_assert(sizeof(time_t) == 8,
+	"libvdsotime-client needs 64-bit times: -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64");
+#endif
+
 #ifndef VDSOTIME_PUBLIC
 #define VDSOTIME_PUBLIC __attribute__((visibility("default")))
 #endif
@@ -288,8 +300,9 @@ VDSOTIME_PUBLIC int vdsotime_stamps_request(struct vdsotime_stamps *s, const clo
 /*
  * Have the time of a clock sent every interval_us (1000 at least), count times; 0: without end.  It
  * takes the place of the connection's earlier subscription, whose ticks are dropped.  interval_us
- * and count 0: have none.  0; -EINVAL (no such clock); -ERANGE (too short an interval); -EDQUOT
- * (this user has too many); -errno.
+ * and count 0: have none.  0; -EINVAL (no such clock, or a count of nothing); -ERANGE (too short an
+ * interval); -EDQUOT (this user has too many); -errno.  After -ETIMEDOUT or -EINTR it may yet come
+ * into force; vdsotime_stamps_read() tells.
  */
 VDSOTIME_PUBLIC int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id,
 	uint32_t interval_us, uint32_t count, const struct timespec *timeout);
