@@ -230,17 +230,58 @@ static int read_file(struct loader *l, const char *path)
 	return 0;
 }
 
+static const struct setting *known_setting(const char *section, const char *name)
+{
+	bool section_known;
+
+	return setting_find(section, name, &section_known);
+}
+
+/* Where the later of two settings was made; one of them was, as the defaults fit together. */
+static struct config_origin later_origin(
+	const struct loader *l, const struct setting *a, const struct setting *b)
+{
+	const struct config_origin *first = &l->config.origins[a - settings];
+	const struct config_origin *second = &l->config.origins[b - settings];
+	const struct config_files *files = &l->config.files;
+
+	if (!first->file || !second->file)
+		return first->file ? *first : *second;
+	if (first->file == second->file)
+		return first->line > second->line ? *first : *second;
+	for (size_t i = files->count; i > 0; i--) {
+		if (files->paths[i - 1] == first->file)
+			return *first;
+		if (files->paths[i - 1] == second->file)
+			break;
+	}
+	return *second;
+}
+
+/* Two settings that do not fit together: refused where the later was made. */
+static void refuse_pair(
+	struct loader *l, const struct setting *a, const char *relation, const struct setting *b)
+{
+	struct config_origin origin = later_origin(l, a, b);
+	char value_a[32], value_b[32];
+
+	setting_format(a, setting_get(a, &l->config), value_a, sizeof(value_a));
+	setting_format(b, setting_get(b, &l->config), value_b, sizeof(value_b));
+	l->path = origin.file;
+	l->line = origin.line;
+	refuse(l, "%s=%s must %s %s=%s", a->name, value_a, relation, b->name, value_b);
+}
+
 static void check_whole(struct loader *l)
 {
 	const struct config *c = &l->config;
 
-	l->path = NULL;
-	l->line = 0;
 	if (c->keeper.fast_period_ns > c->keeper.period_ns)
-		refuse(l, "FastPeriod= must not be longer than Period=");
+		refuse_pair(l, known_setting("Time", "FastPeriod"), "not be longer than",
+			known_setting("Time", "Period"));
 	if (c->server.peers_reserved >= c->server.peers_max)
-		refuse(l, "ReservedPeers=%" PRIu32 " must be less than MaxPeers=%" PRIu32,
-			c->server.peers_reserved, c->server.peers_max);
+		refuse_pair(l, known_setting("Socket", "ReservedPeers"), "be less than",
+			known_setting("Socket", "MaxPeers"));
 }
 
 static int find_files(struct loader *l, const char *const *dirs, const char *file)
@@ -298,8 +339,11 @@ bool config_setting(const struct config *c, const struct config *in_force, size_
 		.line = c->origins[number].line,
 	};
 	setting_format(s, value, ret->value, sizeof(ret->value));
-	if (setting_get(s, c) != value)
+	ret->origin = ret->file ? SERVER_SETTING_FILE : SERVER_SETTING_DEFAULT;
+	if (setting_get(s, c) != value) {
 		setting_format(s, setting_get(s, c), ret->configured, sizeof(ret->configured));
+		ret->origin = SERVER_SETTING_START;
+	}
 	return true;
 }
 

@@ -36,6 +36,12 @@ void describe_files(struct object *o, const char *key, const struct server_facts
 		object_append(o, array, object_text(*file));
 }
 
+void describe_refusal(struct object *o, const char *key, const struct server_facts *f)
+{
+	if (f->configuration_refusal != NULL && f->configuration_refusal[0] != '\0')
+		object_add_text(o, key, f->configuration_refusal);
+}
+
 struct json_object *describe_daemon(const struct server_facts *f, int64_t uptime_ns)
 {
 	struct object o = object_begin();
@@ -46,8 +52,16 @@ struct json_object *describe_daemon(const struct server_facts *f, int64_t uptime
 	object_add_int(&o, "uptimeNSec", uptime_ns);
 
 	describe_files(&o, "configurationFiles", f);
+	describe_refusal(&o, "configurationRefused", f);
 	return object_end(&o);
 }
+
+static const char *const setting_origins[] = {
+	[SERVER_SETTING_DEFAULT] = "default",
+	[SERVER_SETTING_FILE] = "file",
+	[SERVER_SETTING_COMMAND_LINE] = "commandLine",
+	[SERVER_SETTING_START] = "start",
+};
 
 struct json_object *describe_setting(const struct server_setting *s)
 {
@@ -56,6 +70,7 @@ struct json_object *describe_setting(const struct server_setting *s)
 	object_add_text(&o, "section", s->section);
 	object_add_text(&o, "name", s->name);
 	object_add_text(&o, "value", s->value);
+	object_add_text(&o, "origin", setting_origins[s->origin]);
 	object_add_text(&o, "file", s->file);
 	if (s->file != NULL)
 		object_add_int(&o, "line", s->line);

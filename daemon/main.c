@@ -58,8 +58,8 @@ struct daemon {
 	struct chrony_link *chrony;
 	struct loop_timer *tick;
 	struct loop_signal *signals[SIGNALS];
-	char status[512];
-	bool refused; /* the configuration that was read last; status says so */
+	char status[832];
+	char refusal[768]; /* of the configuration that was read last; "": it is in force */
 	int64_t alive_ns; /* when the watchdog was answered last */
 	bool stopping;
 };
@@ -90,7 +90,7 @@ static bool renew_status(struct daemon *d)
 	struct keeper_status status;
 	char text[sizeof(d->status)];
 
-	if (d->refused)
+	if (d->refusal[0])
 		return false;
 	keeper_status(d->keeper, &status);
 	report_status(&status, text, sizeof(text));
@@ -147,9 +147,11 @@ static int reload(void *data, struct server_refused_configuration *refused)
 
 	service_notify_reloading(monotonic_ns(d));
 	int r = load_config(d, refused);
-	d->refused = r < 0;
-	if (d->refused) {
-		report_refused(refused, d->status, sizeof(d->status));
+	d->refusal[0] = 0;
+	if (r < 0) {
+		report_refusal(refused, d->refusal, sizeof(d->refusal));
+		snprintf(d->status, sizeof(d->status),
+			"Serving; configuration refused, the former stays: %s", d->refusal);
 		service_notify_ready(d->status);
 		return r;
 	}
@@ -172,7 +174,11 @@ static bool setting(void *data, size_t number, struct server_setting *ret)
 	in_force.server = *server_limits(d->server);
 	if (d->args.has_log_level)
 		in_force.log_level = d->args.log_level;
-	return config_setting(&d->config, &in_force, number, ret);
+	if (!config_setting(&d->config, &in_force, number, ret))
+		return false;
+	if (d->args.has_log_level && strcmp(ret->name, "Level") == 0)
+		ret->origin = SERVER_SETTING_COMMAND_LINE;
+	return true;
 }
 
 static void schedule_tick(struct daemon *d, uint64_t after_ns)
@@ -281,6 +287,7 @@ static int start_server(struct daemon *d)
 		.version = VDSOTIME_VERSION,
 		.runtime_dir = d->runtime.dir,
 		.configuration_files = (const char *const *)d->config.files.paths,
+		.configuration_refusal = d->refusal,
 		.chrony = chrony_link_counts(d->chrony),
 		.reload = reload,
 		.setting = setting,

@@ -231,6 +231,7 @@ static int get_configuration(
 
 	(void)parameters;
 	describe_files(&o, "files", facts);
+	describe_refusal(&o, "refused", facts);
 
 	struct json_object *array = object_add_array(&o, "settings");
 

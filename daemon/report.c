@@ -102,16 +102,14 @@ void report_status(const struct keeper_status *s, char *text, size_t size_bytes)
 			sync[s->sync]);
 }
 
-void report_refused(
+void report_refusal(
 	const struct server_refused_configuration *refused, char *text, size_t size_bytes)
 {
-	static const char said[] = "Serving; configuration refused, the former stays";
-
 	if (refused->line)
-		snprintf(text, size_bytes, "%s: %s:%" PRIu32 ": %s", said, refused->file,
-			refused->line, refused->message);
+		snprintf(text, size_bytes, "%s:%" PRIu32 ": %s", refused->file, refused->line,
+			refused->message);
 	else if (refused->file[0])
-		snprintf(text, size_bytes, "%s: %s: %s", said, refused->file, refused->message);
+		snprintf(text, size_bytes, "%s: %s", refused->file, refused->message);
 	else
-		snprintf(text, size_bytes, "%s: %s", said, refused->message);
+		snprintf(text, size_bytes, "%s", refused->message);
 }

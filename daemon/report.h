@@ -23,8 +23,8 @@ void report_event(const struct event *e);
 /* A sentence or two. */
 void report_status(const struct keeper_status *s, char *text, size_t size_bytes);
 
-/* The same after a new configuration was refused: which file and line is to blame. */
-void report_refused(
+/* Why a configuration was refused: "FILE:LINE: what is wrong". */
+void report_refusal(
 	const struct server_refused_configuration *refused, char *text, size_t size_bytes);
 
 #endif

@@ -61,14 +61,24 @@ struct server_refused_configuration {
 	char message[256]; /* a sentence */
 };
 
+/* Where a setting in force comes from. */
+enum server_setting_origin {
+	SERVER_SETTING_DEFAULT, /* nobody set it */
+	SERVER_SETTING_FILE,
+	SERVER_SETTING_COMMAND_LINE,
+	SERVER_SETTING_START /* what the files said at the start; what they say now takes a restart */
+};
+
 /* A setting in force. */
 struct server_setting {
 	const char *section;
 	const char *name;
-	const char *file; /* where it was set; NULL: nowhere, it is the default */
+	const char *file; /* where it is written; NULL: nowhere */
 	uint32_t line; /* there, from 1 */
 	char value[32]; /* as it would be written */
-	char configured[32]; /* what is written, where that is not in force; "": the same */
+	/* what is written (where it is not, the default), if that is not in force; "": the same */
+	char configured[32];
+	enum server_setting_origin origin;
 };
 
 /*
@@ -78,6 +88,7 @@ struct server_facts {
 	const char *version;
 	const char *runtime_dir;
 	const char *const *configuration_files; /* in order, NULL at the end; may be NULL */
+	const char *configuration_refusal; /* of the one read last; NULL, "": it is in force */
 	const struct chrony_counts *chrony; /* what came of asking chronyd; NULL: nothing */
 
 	/*

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdsotimectl cat-config: the configuration files that are in force, in the order in which they
- * were read, the later one's settings over the earlier's.
+ * vdsotimectl cat-config: the configuration files, in the order in which they were read, the later
+ * one's settings over the earlier's.
  *
  * The daemon tells which files these are, and this process reads them, with its own user's rights:
- * so what is shown is what stands there now, which the daemon may not have read yet.  With
- * --effective it is the daemon that tells every setting in force, in lines that could be a file.
+ * so what is shown is what stands there now, which the daemon may not have read yet, or has
+ * refused.  With --effective it is the daemon that tells every setting in force, in lines that
+ * could be a file.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +17,7 @@
 #include "client/ctl/value.h"
 #include "client/ctl/verbs.h"
 
-enum { FILE_BYTES_MAX = 1 << 20 };
+enum { FILE_BYTES_MAX = 1 << 20, PLACE_BYTES = 4096 + 16 };
 
 /* A whole file, with a NUL behind it; the caller's to free.  0 or -errno. */
 static int read_file(const char *path, char **ret, size_t *ret_bytes)
@@ -74,8 +75,9 @@ static int show_file(const struct ctl *ctl, const char *path, bool first, struct
 	return CTL_OK;
 }
 
-static int show_files(const struct ctl *ctl, const struct value *paths)
+static int show_files(const struct ctl *ctl, const struct value *reply)
 {
+	const struct value *paths = value_get(reply, "files");
 	struct value *all = NULL, *list = NULL;
 	int status = CTL_OK;
 
@@ -83,6 +85,7 @@ static int show_files(const struct ctl *ctl, const struct value *paths)
 		all = value_new_object();
 		list = value_new_array();
 		value_add(all, "files", list);
+		value_add_string(all, "refused", value_get_string(reply, "refused"));
 	}
 	for (size_t i = 0; i < value_length(paths); i++) {
 		const char *path = value_at_string(paths, i);
@@ -100,22 +103,38 @@ static int show_files(const struct ctl *ctl, const struct value *paths)
 	return status;
 }
 
-/* "Name=value ; where it was set" */
+/* "FILE:LINE", or "default" for what stands in no file. */
+static void format_place(char *text, size_t size_bytes, const struct value *setting)
+{
+	const char *file = value_get_string(setting, "file");
+	int64_t line;
+
+	if (file && value_get_int(setting, "line", &line))
+		snprintf(text, size_bytes, "%s:%" PRId64, file, line);
+	else
+		snprintf(text, size_bytes, "default");
+}
+
+/* "Name=value ; where that comes from" */
 static void print_setting(const struct ctl *ctl, const struct value *setting)
 {
 	const char *name = value_get_string(setting, "name");
 	const char *value = value_get_string(setting, "value");
-	const char *file = value_get_string(setting, "file");
+	const char *origin = value_get_string(setting, "origin");
 	const char *configured = value_get_string(setting, "configured");
-	char text[128];
-	int64_t line = 0;
+	char text[128], place[PLACE_BYTES];
 
 	snprintf(text, sizeof(text), "%s=%s", name ? name : "?", value ? value : "");
-	fprintf(ctl->out, "%-31s ; %s", text, file ? file : "default");
-	if (value_get_int(setting, "line", &line))
-		fprintf(ctl->out, ":%" PRId64, line);
+	format_place(place, sizeof(place), setting);
+	fprintf(ctl->out, "%-31s ; ", text);
+	if (origin && strcmp(origin, "commandLine") == 0)
+		fputs("command line", ctl->out);
+	else if (origin && strcmp(origin, "start") == 0)
+		fputs("since the start", ctl->out);
+	else
+		fputs(place, ctl->out);
 	if (configured)
-		fprintf(ctl->out, ", not in force: %s", configured);
+		fprintf(ctl->out, "; not in force: %s (%s)", configured, place);
 	fputc('\n', ctl->out);
 }
 
@@ -141,6 +160,7 @@ static void show_settings(const struct ctl *ctl, struct value *reply)
 
 int verb_cat_config(const struct ctl *ctl, int argc, char **argv)
 {
+	const char *refused;
 	struct value *reply;
 	int status = call_daemon(ctl, CALL_INTERFACE ".GetConfiguration", NULL, false, &reply);
 
@@ -148,10 +168,13 @@ int verb_cat_config(const struct ctl *ctl, int argc, char **argv)
 	(void)argv;
 	if (status != CTL_OK)
 		return status;
+	refused = value_get_string(reply, "refused");
+	if (refused)
+		ctl_error(ctl, "cat-config: what is in the files now is not in force: %s", refused);
 	if (ctl_has_option(ctl, "effective"))
 		show_settings(ctl, reply);
 	else
-		status = show_files(ctl, value_get(reply, "files"));
+		status = show_files(ctl, reply);
 	value_free(reply);
 	return status;
 }

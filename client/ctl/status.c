@@ -54,6 +54,7 @@ static void print_daemon(const struct ctl *ctl, const struct value *state, int s
 	const struct value *daemon = value_get(state, "daemon");
 	const char *dir = value_get_string(daemon, "runtimeDirectory");
 	const char *version = value_get_string(daemon, "version");
+	const char *refusal = value_get_string(daemon, "configurationRefused");
 	enum text_color color = status == CTL_OK         ? TEXT_GOOD
 				: status == CTL_DEGRADED ? TEXT_WARN
 							 : TEXT_BAD;
@@ -77,6 +78,9 @@ static void print_daemon(const struct ctl *ctl, const struct value *state, int s
 		line_add(&l, ")");
 	}
 	fprintf(ctl->out, "%s%s%s\n", text_color(ctl, color), l.text, text_color(ctl, TEXT_PLAIN));
+	if (refusal)
+		text_field(ctl, "Configuration", "%sREFUSED, the former is in force: %s%s",
+			text_color(ctl, TEXT_WARN), refusal, text_color(ctl, TEXT_PLAIN));
 }
 
 /* The version that every resolved function has; NULL where they differ, or have none. */

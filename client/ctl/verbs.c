@@ -85,7 +85,7 @@ const struct verb verbs[] = {
 	{ "events", "", 0, 0, "the disturbances of the clocks that are still known", NULL,
 		verb_events },
 	{ "stats", "", 0, 0, "what the daemon's sockets have done", NULL, verb_stats },
-	{ "cat-config", "", 0, 0, "the configuration files that are in force", cat_config_options,
+	{ "cat-config", "", 0, 0, "the configuration files, as they are now", cat_config_options,
 		verb_cat_config },
 	{ "reload", "", 0, 0, "read the configuration again and put it in force", NULL,
 		verb_reload },

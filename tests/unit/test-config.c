@@ -230,7 +230,7 @@ static void test_contradictions_are_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(load_text("[Time]\nPeriod=10ms\nFastPeriod=20ms\n"), -EINVAL);
-	assert_string_equal(refused.message, "FastPeriod= must not be longer than Period=");
+	assert_string_equal(refused.message, "FastPeriod=20ms must not be longer than Period=10ms");
 	assert_int_equal(load_text("[Socket]\nMaxPeers=64\n"), -EINVAL);
 	assert_string_equal(refused.message, "ReservedPeers=64 must be less than MaxPeers=64");
 }
@@ -415,6 +415,7 @@ static void test_settings_tell_who_made_them(void **state)
 	assert_string_equal(s->value, "300ms");
 	assert_string_equal(s->file, scratch_path("etc/vdsotimed.conf.d/9.conf"));
 	assert_int_equal(s->line, 4);
+	assert_int_equal(s->origin, SERVER_SETTING_FILE);
 	s = setting_named("MaxDrift", &config);
 	assert_string_equal(s->file, scratch_path("etc/vdsotimed.conf"));
 	assert_int_equal(s->line, 3);
@@ -422,12 +423,42 @@ static void test_settings_tell_who_made_them(void **state)
 	assert_string_equal(s->value, "10%");
 	assert_null(s->file);
 	assert_null(setting_named("Counter", &config)->file);
+	assert_int_equal(setting_named("Counter", &config)->origin, SERVER_SETTING_DEFAULT);
 	/* what is written may not be in force */
 	in_force = config;
 	in_force.server.peers_max = 100;
 	s = setting_named("MaxPeers", &in_force);
 	assert_string_equal(s->value, "100");
 	assert_string_equal(s->configured, "8192");
+	assert_int_equal(s->origin, SERVER_SETTING_START);
+}
+
+static void test_settings_that_do_not_fit_are_refused_where_the_later_is_made(void **state)
+{
+	static const struct {
+		const char *etc, *drop_in, *blamed;
+		uint32_t line;
+	} cases[] = {
+		{ "[Time]\nPeriod=20ms\nFastPeriod=30ms\n", "[Time]\n", "etc/vdsotimed.conf", 3 },
+		{ "[Time]\nFastPeriod=30ms\nPeriod=20ms\n", "[Time]\n", "etc/vdsotimed.conf", 3 },
+		{ "[Time]\nFastPeriod=30ms\n", "[Time]\nPeriod=20ms\n",
+			"etc/vdsotimed.conf.d/9.conf", 2 },
+		{ "[Time]\nPeriod=20ms\n", "[Time]\nFastPeriod=30ms\n",
+			"etc/vdsotimed.conf.d/9.conf", 2 },
+		{ "[Time]\n[Socket]\nMaxPeers=8\n", "[Time]\n", "etc/vdsotimed.conf", 3 },
+	};
+	char etc[300];
+	const char *const dirs[] = { etc, NULL };
+
+	(void)state;
+	snprintf(etc, sizeof(etc), "%s", scratch_path("etc"));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		scratch_write("etc/vdsotimed.conf", cases[i].etc);
+		scratch_write("etc/vdsotimed.conf.d/9.conf", cases[i].drop_in);
+		assert_int_equal(config_load(&config, dirs, NULL, &refused), -EINVAL);
+		assert_string_equal(refused.file, scratch_path(cases[i].blamed));
+		assert_int_equal(refused.line, cases[i].line);
+	}
 }
 
 static int teardown(void **state)
@@ -462,6 +493,7 @@ int main(void)
 		TEST(test_no_file_at_all_gives_defaults),
 		TEST(test_settings_are_told_as_they_are_written),
 		TEST(test_settings_tell_who_made_them),
+		TEST(test_settings_that_do_not_fit_are_refused_where_the_later_is_made),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -66,7 +66,7 @@ static bool setting(void *data, size_t number, struct server_setting *ret)
 {
 	static const struct server_setting all[] = {
 		{ .section = "Time", .name = "Period", .value = "100ms" },
-		{ "Socket", "MaxPeers", "/etc/\xff.conf", 7, "8192", "100" },
+		{ "Socket", "MaxPeers", "/etc/\xff.conf", 7, "8192", "100", SERVER_SETTING_START },
 	};
 
 	(void)data;
@@ -381,13 +381,31 @@ static void test_configuration_is_told_setting_by_setting(void **state)
 	serve(w, CALL("GetConfiguration", ""));
 	assert_string_equal(w->reply.text,
 		"{\"parameters\":{\"files\":[\"/etc/vdsotimed/vdsotimed.conf\",\"/etc/b.conf\"],"
-		"\"settings\":[{\"section\":\"Time\",\"name\":\"Period\",\"value\":\"100ms\"},"
-		"{\"section\":\"Socket\",\"name\":\"MaxPeers\",\"value\":\"8192\","
+		"\"settings\":[{\"section\":\"Time\",\"name\":\"Period\",\"value\":\"100ms\","
+		"\"origin\":\"default\"},"
+		"{\"section\":\"Socket\",\"name\":\"MaxPeers\",\"value\":\"8192\",\"origin\":\"start\","
 		"\"file\":\"/etc/?.conf\",\"line\":7,\"configured\":\"100\"}]}}");
 	w->facts.setting = NULL;
 	w->facts.configuration_files = NULL;
 	serve(w, CALL("GetConfiguration", ""));
 	assert_string_equal(w->reply.text, "{\"parameters\":{\"files\":[],\"settings\":[]}}");
+}
+
+static void test_a_refused_configuration_is_told_until_one_is_taken(void **state)
+{
+	struct world *w = *state;
+	char refusal[32] = "/etc/b.conf:3: wrong";
+
+	w->facts.configuration_refusal = refusal;
+	serve(w, CALL("GetStatus", ""));
+	assert_non_null(
+		strstr(w->reply.text, "\"configurationRefused\":\"/etc/b.conf:3: wrong\"}"));
+	w->facts.setting = NULL;
+	serve(w, CALL("GetConfiguration", ""));
+	assert_non_null(strstr(w->reply.text, "\"refused\":\"/etc/b.conf:3: wrong\","));
+	refusal[0] = 0;
+	serve(w, CALL("GetStatus", ""));
+	assert_null(strstr(w->reply.text, "efused"));
 }
 
 static void test_reload_says_what_is_wrong_and_where(void **state)
@@ -553,6 +571,7 @@ int main(void)
 		TEST(test_statistics_tell_what_came_of_asking_chronyd),
 		TEST(test_read_gives_the_clocks_that_are_named),
 		TEST(test_configuration_is_told_setting_by_setting),
+		TEST(test_a_refused_configuration_is_told_until_one_is_taken),
 		TEST(test_reload_says_what_is_wrong_and_where),
 		TEST(test_monitor_checks_what_is_asked),
 		TEST(test_monitor_tells_events_once_and_counts_the_lost),

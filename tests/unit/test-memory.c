@@ -90,7 +90,8 @@ static int refuse(void *data, struct server_refused_configuration *ret)
 static bool setting(void *data, size_t number, struct server_setting *ret)
 {
 	(void)data;
-	*ret = (struct server_setting){ "Time", "Period", "/etc/x.conf", 1, "1s", "2s" };
+	*ret = (struct server_setting){ "Time", "Period", "/etc/x.conf", 1, "1s", "2s",
+		SERVER_SETTING_START };
 	return number < 2;
 }
 

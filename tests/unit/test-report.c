@@ -144,14 +144,14 @@ static void test_refused_configuration_names_what_is_to_blame(void **state)
 	char line[256];
 
 	(void)state;
-	report_refused(&refused, line, sizeof(line));
-	assert_non_null(strstr(line, "the former stays: /a.conf:3: Period=1: expected more"));
+	report_refusal(&refused, line, sizeof(line));
+	assert_string_equal(line, "/a.conf:3: Period=1: expected more");
 	refused.line = 0;
-	report_refused(&refused, line, sizeof(line));
-	assert_non_null(strstr(line, "the former stays: /a.conf: Period=1: expected more"));
+	report_refusal(&refused, line, sizeof(line));
+	assert_string_equal(line, "/a.conf: Period=1: expected more");
 	refused.file[0] = 0;
-	report_refused(&refused, line, sizeof(line));
-	assert_non_null(strstr(line, "the former stays: Period=1: expected more"));
+	report_refusal(&refused, line, sizeof(line));
+	assert_string_equal(line, "Period=1: expected more");
 }
 
 int main(void)
