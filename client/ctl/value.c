@@ -218,8 +218,10 @@ const char *value_at_string(const struct value *array, size_t index)
 	return string_of(json_of(value_at(array, index)));
 }
 
-static const char *scalar_text(struct json_object *json)
+const char *value_scalar(const struct value *v)
 {
+	struct json_object *json = json_of_const(v);
+
 	if (!json)
 		return "";
 	if (json_object_is_type(json, json_type_object) ||
@@ -237,7 +239,7 @@ static void visit_array(const struct value *array, value_visit_fn *visit, void *
 		char key[24];
 
 		snprintf(key, sizeof(key), "%zu", i);
-		if (!visit(data, key, scalar_text(json_of(member)), member))
+		if (!visit(data, key, value_scalar(member), member))
 			return;
 	}
 }
@@ -254,10 +256,9 @@ void value_visit(const struct value *v, value_visit_fn *visit, void *data)
 	at = json_object_iter_begin(json);
 	end = json_object_iter_end(json);
 	while (!json_object_iter_equal(&at, &end)) {
-		struct json_object *member = json_object_iter_peek_value(&at);
+		struct value *member = value_of(json_object_iter_peek_value(&at));
 
-		if (!visit(data, json_object_iter_peek_name(&at), scalar_text(member),
-			    value_of(member)))
+		if (!visit(data, json_object_iter_peek_name(&at), value_scalar(member), member))
 			return;
 		json_object_iter_next(&at);
 	}

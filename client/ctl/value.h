@@ -65,10 +65,13 @@ size_t value_length(const struct value *array);
 struct value *value_at(const struct value *array, size_t index);
 const char *value_at_string(const struct value *array, size_t index); /* NULL: no string */
 
+/* The text of what is neither object nor array: "yes" and "no" for booleans, "" for null, a string
+ * itself; else NULL.  Belongs to v. */
+const char *value_scalar(const struct value *v);
+
 /*
  * Visit an object's members in order, or an array's with "0", "1", ... for keys, until visit
- * returns false.  scalar is the member's text where it is neither object nor array ("yes" and "no"
- * for booleans, "" for null), else NULL.
+ * returns false.  scalar is what value_scalar() gives of the member.
  */
 typedef bool value_visit_fn(
 	void *data, const char *key, const char *scalar, const struct value *member);

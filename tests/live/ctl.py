@@ -157,7 +157,14 @@ def test_show_gives_what_status_knows(program, ctl):
         assert_equal(result.out, f"{d.process.pid}\n")
         result = d.run("show", "-p", "daemon.nothing")
         assert_equal((result.code, result.out), (FAILURE, ""))
-        assert_one_line(result.err, "daemon.nothing" if "daemon.nothing" in result.err else "property")
+        assert_one_line(result.err, "daemon.nothing: no such property")
+        result = d.run("show", "--value", "-p", "page.on", "-p", "nope")
+        assert_equal((result.code, result.out), (FAILURE, ""))
+        result = d.run("show", "-p", "synchronisation.taiOffsetSec", "-p", "daemon.processId", "--value")
+        assert_equal(result.out.splitlines()[1], str(d.process.pid))
+        result = d.run("show", "-p", "daemon.processId", "--json=short")
+        assert_equal(result.json(), {"daemon.processId": d.process.pid})
+        assert_equal(d.run("show", "--value", "-j").code, USAGE)
 
 
 def test_clocks_are_of_one_instant_and_near_the_kernels(program, ctl):

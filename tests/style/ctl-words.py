@@ -5,7 +5,8 @@
     ctl-words.py ROOT VDSOTIMECTL
 
 The table is what "vdsotimectl help --json=short" prints.  The manual names each verb and option, and no
-other option; so does the completion for zsh; the one for bash is run.
+other option; so does the completion for zsh; the one for bash is run.  And "show" knows the members of
+GetStatus as its interface declares them, and no others.
 """
 
 import json
@@ -117,6 +118,32 @@ def check_bash(path, words):
         yield "bash: does not complete a clock"
 
 
+def properties(text, fields, prefix):
+    """The dotted names of an interface's fields: members of arrays by the number 0."""
+    for name, array, kind in re.findall(r"(\w+): \??(\[\])?(\w+)", re.sub(r"#.*", "", fields)):
+        full = f"{prefix}{name}{'.0' if array else ''}"
+        inner = re.search(rf"^type {kind} \(\n(.*?)^\)", text, re.M | re.S)
+        if inner:
+            yield from properties(text, inner[1], full + ".")
+        else:
+            yield full
+
+
+def check_properties(root, ctl):
+    text = read(root, "proto", "wire", "org.vdsotime.Time.varlink")
+    reply = re.search(r"^method GetStatus\(\) -> \((.*?)^\)", text, re.M | re.S)[1]
+    declared = set(properties(text, reply, ""))
+    nowhere = [ctl, "--runtime-dir=/nonexistent", "show"]
+    for name in sorted(declared):
+        if subprocess.run(nowhere + ["-p", name], capture_output=True, check=False).returncode != 3:
+            yield f"show: does not know {name}"
+    shown = subprocess.run(nowhere, capture_output=True, text=True, check=False).stdout
+    names = {re.sub(r"\.\d+(?=\.|$)", ".0", line.split("=")[0]) for line in shown.splitlines()}
+    for name in sorted(names - declared):
+        if not name.startswith("reader."):
+            yield f"show: has {name}, which the interface has not"
+
+
 def main(root, ctl):
     words = table(ctl)
     folder = os.path.join(root, "client", "ctl", "completion")
@@ -126,6 +153,7 @@ def main(root, ctl):
             *check_manual(root, words),
             *check_zsh(os.path.join(folder, "_vdsotimectl"), words),
             *check_bash(os.path.join(folder, "vdsotimectl"), words),
+            *check_properties(root, ctl),
         ],
     )
 

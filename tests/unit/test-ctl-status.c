@@ -224,30 +224,83 @@ static void test_show_flattens_the_answer(void **state)
 	run_free(&run);
 }
 
-static void test_show_gives_the_properties_asked_for(void **state)
+static void test_show_has_a_line_for_what_is_not_known(void **state)
+{
+	struct ctl ctl = { .legend = true };
+	struct run run;
+
+	(void)state;
+	run_verb(&run, verb_show, &ctl, WHOLE);
+	assert_has(run.out, "synchronisation.maximumErrorNSec=\n");
+	assert_has(run.out, "reader.errorNSec=\n");
+	run_free(&run);
+	run_verb(&run, verb_show, &ctl, NULL);
+	assert_int_equal(run.status, CTL_NOT_RUNNING);
+	assert_has(run.out, "daemon.version=\n");
+	assert_has(run.out, "page.on=\n");
+	run_free(&run);
+}
+
+static void test_show_gives_the_properties_asked_for_in_that_order(void **state)
 {
 	struct ctl ctl = {
-		.n_given = 3,
+		.n_given = 5,
 		.given = { { "property", "page.generation" }, { "property", "clocksource.current" },
-			{ "value", NULL } },
+			{ "property", "synchronisation.maximumErrorNSec" },
+			{ "property", "vdso.functions.7.symbol" }, { "value", NULL } },
 	};
 	struct run run;
 
 	(void)state;
 	run_verb(&run, verb_show, &ctl, WHOLE);
-	assert_string_equal(run.out, "tsc\n118204\n");
+	assert_string_equal(run.out, "118204\ntsc\n\n\n");
 	assert_int_equal(run.status, CTL_DEGRADED);
 	run_free(&run);
-	ctl.n_given = 2;
+	ctl.n_given = 3;
 	run_verb(&run, verb_show, &ctl, WHOLE);
-	assert_string_equal(run.out, "clocksource.current=tsc\npage.generation=118204\n");
+	assert_string_equal(run.out,
+		"page.generation=118204\nclocksource.current=tsc\n"
+		"synchronisation.maximumErrorNSec=\n");
 	run_free(&run);
-	ctl.n_given = 1;
-	ctl.given[0].value = "page.nothing";
+	ctl.json = CTL_JSON_SHORT;
 	run_verb(&run, verb_show, &ctl, WHOLE);
-	assert_int_equal(run.status, CTL_FAILURE);
-	assert_has(run.err, "no property of that name");
+	assert_string_equal(run.out,
+		"{\"page.generation\":118204,\"clocksource.current\":\"tsc\","
+		"\"synchronisation.maximumErrorNSec\":null}\n");
 	run_free(&run);
+	ctl.json = CTL_JSON_OFF;
+	run_verb(&run, verb_show, &ctl, NULL);
+	assert_int_equal(run.status, CTL_NOT_RUNNING);
+	assert_has(run.out, "page.generation=\n");
+	run_free(&run);
+}
+
+static void test_show_prints_nothing_when_a_name_is_no_propertys(void **state)
+{
+	static const char *const wrong[] = {
+		"page.nothing",
+		"page",
+		"",
+		".",
+		"page.on.",
+		"page.on.more",
+		"vdso.functions.0",
+		"vdso.functions.x.symbol",
+		"clocksource.available.",
+	};
+	struct ctl ctl = { .n_given = 2, .given = { { "property", "page.on" } } };
+	struct run run;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		ctl.given[1] = (struct ctl_given){ "property", wrong[i] };
+		run_verb(&run, verb_show, &ctl, WHOLE);
+		assert_int_equal(run.status, CTL_FAILURE);
+		assert_string_equal(run.out, "");
+		assert_has(run.err, wrong[i]);
+		assert_null(strstr(run.err, "page.on:"));
+		run_free(&run);
+	}
 }
 
 int main(void)
@@ -260,7 +313,9 @@ int main(void)
 		cmocka_unit_test(test_without_a_daemon_the_rest_is_told),
 		cmocka_unit_test(test_a_daemon_that_answers_nonsense_is_no_answer),
 		cmocka_unit_test(test_show_flattens_the_answer),
-		cmocka_unit_test(test_show_gives_the_properties_asked_for),
+		cmocka_unit_test(test_show_has_a_line_for_what_is_not_known),
+		cmocka_unit_test(test_show_gives_the_properties_asked_for_in_that_order),
+		cmocka_unit_test(test_show_prints_nothing_when_a_name_is_no_propertys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
