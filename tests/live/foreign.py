@@ -20,7 +20,10 @@ from program import Program
 ROOMS = ("client/*.c", "proto/page/*.c", "proto/wire/*.c", "proto/vdso/*.c")
 ARGUMENTS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-D_GNU_SOURCE",
              '-DVDSOTIME_VERSION="test"']
+# What a 32-bit program must be compiled with to see the library's times.
+TIME64 = ["-D_TIME_BITS=64", "-D_FILE_OFFSET_BITS=64"]
 INCLUDE = ("", "proto/include", "client/include", "tests/live/plain")
+I386 = [["i686-linux-gnu-gcc"], ["gcc", "-m32"]]
 FIXTURES = ["tests/fixtures/fake-daemon.c", "tests/fixtures/live-page.c"]
 
 
@@ -63,7 +66,7 @@ def emulator(machine):
 def test_i386_programs_read_the_page_of_this_daemon(daemon, source):
     if platform.machine() != "x86_64":
         raise tap.Skip("this is no x86-64")
-    compilers = [["i686-linux-gnu-gcc", "-msse2"], ["gcc", "-m32", "-msse2"]]
+    compilers = [[*words, "-msse2", *TIME64] for words in I386]
     with tempfile.TemporaryDirectory(prefix="vdsotimed-i386-") as folder:
         compiler = Compiler(compilers, source, folder)
         try:
@@ -79,6 +82,26 @@ def test_i386_programs_read_the_page_of_this_daemon(daemon, source):
         stamper = compiler.program("tests/live/stamper.c")
         with Daemon(daemon) as d:
             subprocess.run([stamper, d.runtime_dir], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)
+
+
+def test_i386_programs_with_32_bit_times_are_not_compiled(_daemon, source):
+    """Their struct timespec is another than the library's: there must be no way to hand it over."""
+    compiler = next((c for c in I386 if shutil.which(c[0])), ["false"])
+    include = [f"-I{os.path.join(source, f)}" for f in INCLUDE[1:3]]
+    text, refused = "#include <vdsotime/client.h>\n", []
+    for language, standard in (("c", "c99"), ("c", "c11"), ("c++", "c++11")):
+        command = [*compiler, *include, f"-std={standard}", "-D_GNU_SOURCE", "-fsyntax-only", "-x", language, "-"]
+        done = subprocess.run([*command, *TIME64], input=text, capture_output=True, text=True, check=False)
+        if done.returncode:
+            continue
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        # before C11, glibc's _Static_assert swallows the words
+        words = "sizeof(time_t) == 8" if standard == "c99" else "needs 64-bit times: -D_TIME_BITS=64"
+        assert done.returncode and words in done.stderr, done
+        refused.append(standard)
+    if not refused:
+        raise tap.Skip(f"{compiler[0]} has no headers of i386")
+    print(f"# refused as {', '.join(refused)}")
 
 
 def check_emulated(daemon, source, machine, name):

@@ -26,6 +26,13 @@
 #define TICKS 40
 #define TICK_US 2000
 
+/* of a timespec whose seconds have 64 bits */
+#ifdef SYS_clock_gettime64
+#define SYS_GETTIME SYS_clock_gettime64
+#else
+#define SYS_GETTIME SYS_clock_gettime
+#endif
+
 static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
 	CLOCK_BOOTTIME, CLOCK_TAI };
 #define CLOCKS (sizeof(clocks) / sizeof(clocks[0]))
@@ -68,7 +75,7 @@ static int64_t kernel_ns(clockid_t id)
 {
 	struct timespec ts = { 0 };
 
-	syscall(SYS_clock_gettime, id, &ts);
+	syscall(SYS_GETTIME, id, &ts);
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
