@@ -265,6 +265,49 @@ def test_verify_finds_nothing(program, ctl):
         assert_equal((result.code, told["good"]), (OK, True))
 
 
+def test_verify_reads_each_clock_however_short_it_is(program, ctl):
+    with Served(program, ctl) as d:
+        if not d.page:
+            raise tap.Skip("the page is not in use on this machine")
+        told = d.run("verify", "--for=1ns", "-j").json()
+        if told["slicesDisturbed"]:
+            raise tap.Skip("the clocks were disturbed")
+        for clock in told["clocks"]:
+            assert clock["onPage"] and clock["samples"] > 0, clock
+            for kind in ("ordered", "relaxed", "twoThreads"):
+                assert clock[kind]["reads"] > 0, clock
+
+
+def test_verify_leaves_out_what_the_page_does_not_answer(program, ctl):
+    with Served(program, ctl) as d:
+        if not d.page:
+            raise tap.Skip("the page is not in use on this machine")
+        elsewhere = ["unshare", "--time", "--fork"]
+        if os.geteuid() != 0:
+            elsewhere += ["--user", "--map-current-user"]
+        try:
+            tried = subprocess.run([*elsewhere, "true"], capture_output=True, check=False)
+        except FileNotFoundError as why:
+            raise tap.Skip("no unshare(1)") from why
+        if tried.returncode:
+            raise tap.Skip("a time namespace cannot be made here")
+
+        def run_there(*args):
+            words = [ctl, f"--runtime-dir={d.runtime_dir}", *args]
+            return Result(subprocess.run([*elsewhere, *words], capture_output=True, text=True, check=False))
+
+        result = run_there("verify", "--for=1ns", "-j")
+        clocks = {c["clock"]: c for c in result.json()["clocks"]}
+        assert_equal([n for n in CLOCKS if clocks[n]["onPage"]], ["REALTIME", "TAI"])
+        assert clocks["TAI"]["twoThreads"]["reads"] > 0
+        assert "samples" not in clocks["MONOTONIC"]
+        rows = run_there("verify", "--for=1ns").out
+        assert re.search(r"^BOOTTIME +-( +-)+$", rows, re.M), rows
+        assert "Not on the page here, not verified: MONOTONIC_RAW.\n" in rows, rows
+        spread_ns = run_there("clocks", "-j").json()["spreadNSec"]
+        assert 0 < spread_ns < 1000000000, spread_ns
+
+
 def test_wait_is_a_gate(program, ctl):
     with Served(program, ctl) as d:
         assert_equal(d.run("wait", "--timeout=0").code, OK)
