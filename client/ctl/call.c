@@ -220,13 +220,24 @@ int call_method(const char *runtime_dir, const char *method, const struct value 
 	return r;
 }
 
+int call_dir_too_long(const struct ctl *ctl)
+{
+	ctl_error(ctl, "%s/%s: too long for a socket, which may have %zu bytes",
+		call_runtime_dir(ctl->runtime_dir), CALL_INTERFACE,
+		sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+	return CTL_USAGE;
+}
+
 static int explain(const struct ctl *ctl, int error, bool quiet)
 {
 	const char *dir = call_runtime_dir(ctl->runtime_dir);
 	char duration[HUMANE_BYTES];
 
 	switch (-error) {
+	case ENAMETOOLONG:
+		return call_dir_too_long(ctl);
 	case ENOENT:
+	case ENOTDIR:
 	case ECONNREFUSED:
 		if (!quiet)
 			ctl_error(ctl, "vdsotimed is not running: %s/%s: %s", dir, CALL_INTERFACE,

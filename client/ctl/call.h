@@ -33,13 +33,16 @@ enum {
  */
 const char *call_runtime_dir(const char *given);
 
+/* The runtime directory's name is too long for a socket's: says so, and returns CTL_USAGE. */
+int call_dir_too_long(const struct ctl *ctl);
+
 /*
  * Call method (its full name) of the daemon in runtime_dir (NULL as above), with parameters (NULL:
  * none; stays the caller's).  All of it must be done within timeout_ns.
  *
  * 0 and the reply's parameters (an empty object when it has none; the caller's to free); 1 when the
  * daemon answered with an error: its name in error, *ret its parameters.  Otherwise -ENAMETOOLONG;
- * -ENOENT, -ECONNREFUSED (nobody listens there), -EACCES, and other errors of connect(2) and
+ * -ENOENT, -ENOTDIR, -ECONNREFUSED (nobody listens there), -EACCES, and other errors of connect(2) and
  * send(2); -ETIMEDOUT; -ECONNRESET when the daemon closed before it had answered; -EMSGSIZE on a
  * reply above CALL_REPLY_BYTES_MAX; -EPROTO on one that is no Varlink reply.
  */

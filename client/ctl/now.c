@@ -54,6 +54,22 @@ static const char *format_time(
 	return buf;
 }
 
+static void print_no_bounds(const struct ctl *ctl, const char *quality, const char *reason)
+{
+	struct value *v;
+
+	ctl_error(ctl, "now: no bound on REALTIME: %s", reason);
+	if (ctl->json == CTL_JSON_OFF)
+		return;
+	v = value_new_object();
+	value_add_null(v, "earliestNSec");
+	value_add_null(v, "latestNSec");
+	value_add_string(v, "quality", quality);
+	value_add_string(v, "reason", reason);
+	value_print(ctl, v);
+	value_free(v);
+}
+
 static int print_bounds(const struct ctl *ctl, const struct vdsotime *t, enum format format)
 {
 	char earliest[HUMANE_BYTES], latest[HUMANE_BYTES];
@@ -64,9 +80,11 @@ static int print_bounds(const struct ctl *ctl, const struct vdsotime *t, enum fo
 
 	vdsotime_status(t, &status);
 	if (r < 0) {
-		ctl_error(ctl, "now: no bound on REALTIME: %s",
+		const char *quality = vdsotime_quality_name(status.quality);
+
+		print_no_bounds(ctl, quality,
 			r != -ENODATA                       ? strerror(-r)
-			: status.path == VDSOTIME_PATH_PAGE ? vdsotime_quality_name(status.quality)
+			: status.path == VDSOTIME_PATH_PAGE ? quality
 							    : vdsotime_nopage_text(status.reason));
 		return r == -ENODATA ? CTL_DEGRADED : CTL_FAILURE;
 	}

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client/ctl/call.h"
 #include "client/ctl/clockid.h"
 #include "client/ctl/ctl.h"
 
@@ -16,8 +17,10 @@ int reader_attach(const struct ctl *ctl, struct vdsotime **ret)
 
 	if (r == 0)
 		return CTL_OK;
+	if (r == -ENAMETOOLONG)
+		return call_dir_too_long(ctl);
 	ctl_error(ctl, "cannot read time: %s", strerror(-r));
-	return r == -ENAMETOOLONG ? CTL_USAGE : CTL_FAILURE;
+	return CTL_FAILURE;
 }
 
 /* The clocks that a vDSO answers without a system call: the page's five and the coarse ones. */

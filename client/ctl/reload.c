@@ -13,7 +13,10 @@ int verb_reload(const struct ctl *ctl, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (status == CTL_OK)
-		value_free(reply);
-	return status;
+	if (status != CTL_OK)
+		return status;
+	if (ctl->json != CTL_JSON_OFF)
+		value_print(ctl, reply);
+	value_free(reply);
+	return CTL_OK;
 }

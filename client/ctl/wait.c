@@ -107,6 +107,22 @@ static int parse_for(const struct ctl *ctl, look_fn **ret)
 	return CTL_USAGE;
 }
 
+/* What was waited for, and whether it is there. */
+static void print_outcome(const struct ctl *ctl, const char *missing)
+{
+	const char *name = ctl_option(ctl, "for");
+	struct value *v;
+
+	if (ctl->json == CTL_JSON_OFF)
+		return;
+	v = value_new_object();
+	value_add_string(v, "for", name ? name : "ready");
+	value_add_bool(v, "reached", !missing);
+	value_add_string(v, "missing", missing);
+	value_print(ctl, v);
+	value_free(v);
+}
+
 static int wait_for(const struct ctl *ctl, look_fn *look, int64_t timeout_ns)
 {
 	int64_t end_ns = bracket_kernel_ns(CLOCK_MONOTONIC) + timeout_ns;
@@ -118,8 +134,12 @@ static int wait_for(const struct ctl *ctl, look_fn *look, int64_t timeout_ns)
 		int64_t left_ns = end_ns - bracket_kernel_ns(CLOCK_MONOTONIC);
 		int r = look(ctl, left_ns > ANSWER_NS_MIN ? left_ns : ANSWER_NS_MIN, &missing);
 
-		if (r == 0)
+		if (r == 0) {
+			print_outcome(ctl, NULL);
 			return CTL_OK;
+		}
+		if (r == -ENAMETOOLONG)
+			return call_dir_too_long(ctl);
 		if (r != -EAGAIN) {
 			ctl_error(ctl, "wait: %s: %s", call_runtime_dir(ctl->runtime_dir),
 				strerror(-r));
@@ -128,6 +148,7 @@ static int wait_for(const struct ctl *ctl, look_fn *look, int64_t timeout_ns)
 		if (bracket_kernel_ns(CLOCK_MONOTONIC) + LOOK_NS > end_ns) {
 			ctl_error(ctl, "wait: gave up after %s: %s",
 				humane_duration(duration, timeout_ns), missing);
+			print_outcome(ctl, missing);
 			return CTL_TIMEOUT;
 		}
 		nanosleep(&pause, NULL);

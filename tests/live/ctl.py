@@ -225,6 +225,8 @@ def test_bounds_are_told_or_that_there_are_none(program, ctl):
         else:
             assert_equal((result.code, result.out), (DEGRADED, ""))
             assert_one_line(result.err, "no bound on REALTIME")
+            told = d.run("now", "--bounds", "-j").json()
+            assert told["earliestNSec"] is None and told["quality"] and told["reason"], told
 
 
 def test_bench_compares_all_in_one_run(program, ctl):
@@ -311,6 +313,7 @@ def test_verify_leaves_out_what_the_page_does_not_answer(program, ctl):
 def test_wait_is_a_gate(program, ctl):
     with Served(program, ctl) as d:
         assert_equal(d.run("wait", "--timeout=0").code, OK)
+        assert_equal(d.run("wait", "-j").json(), {"for": "ready", "reached": True, "missing": None})
         assert_equal(d.run("wait", "--for=page", "--timeout=0").code, OK if d.page else TIMEOUT)
         state = d.run("status", "-j").json()["synchronisation"]["state"]
         result = d.run("wait", "--for=synchronised", "--timeout=0")
@@ -376,11 +379,44 @@ def test_reload_tells_what_is_wrong_with_the_configuration(program, ctl):
             args = [ctl, f"--runtime-dir={d.runtime_dir}", "reload"]
             result = run(*args)
             assert_equal((result.code, result.out, result.err), (OK, "", ""))
+            assert_equal(run(*args, "-j").json(), {})
+            assert "REFUSED" not in run(*args[:-1], "status").out
             config.write("[Time]\nPeriod=soon\n")
             config.flush()
             result = run(*args)
             assert_equal((result.code, result.out), (FAILURE, ""))
             assert_one_line(result.err, f"{config.name}:2: ")
+            why = f"{config.name}:2: Period=soon"
+            assert f"Configuration: REFUSED, the former is in force: {why}" in run(*args[:-1], "status").out
+            assert run(*args[:-1], "show", "--value", "-p", "daemon.configurationRefused").out.startswith(why)
+            result = run(*args[:-1], "cat-config")
+            assert_equal(result.code, OK)
+            assert_one_line(result.err, f"what is in the files now is not in force: {why}")
+            assert run(*args[:-1], "cat-config", "-j").json()["refused"].startswith(why)
+            config.seek(0)
+            config.truncate()
+            config.flush()
+            run(*args)
+            assert "REFUSED" not in run(*args[:-1], "status").out
+
+
+def test_cat_config_tells_where_a_setting_in_force_comes_from(program, ctl):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+        with Daemon(program, f"--config={config.name}", "--log-level=debug") as d:
+            args = [ctl, f"--runtime-dir={d.runtime_dir}"]
+            config.write("[Socket]\nMaxPeers=100\n[Log]\nLevel=error\n")
+            config.flush()
+            assert_equal(run(*args, "reload").code, OK)
+            lines = run(*args, "cat-config", "-e").out.splitlines()
+            place = f"({config.name}"
+            for start, end in (
+                ("MaxPeers=8192", f"; since the start; not in force: 100 {place}:2)"),
+                ("Level=debug", f"; command line; not in force: error {place}:4)"),
+            ):
+                assert any(line.startswith(start + " ") and line.endswith(end) for line in lines), lines
+            settings = {s["name"]: s for s in run(*args, "cat-config", "-ej").json()["settings"]}
+            origins = [settings[name]["origin"] for name in ("MaxPeers", "Level", "Period")]
+            assert_equal(origins, ["start", "commandLine", "default"])
 
 
 def test_cat_config_shows_the_files_in_force(program, ctl):
@@ -635,8 +671,14 @@ def test_clocks_and_cpus_that_are_not_there_are_failures(_, ctl):
     result = run(ctl, "--runtime-dir=/nonexistent", "bench", "--cpu=1000")
     assert_equal((result.code, result.out), (FAILURE, ""))
     assert_one_line(result.err, "CPU 1000")
-    result = run(ctl, "--runtime-dir=" + "x" * 300, "now")
-    assert result.code in (FAILURE, USAGE) and "name too long" in result.err, result.err
+    for verb in VERBS + [["reload"]]:
+        for folder in ("x" * 300, "/etc/passwd"):
+            result = run(ctl, f"--runtime-dir={folder}", *verb, *(["--timeout=0"] if verb == ["wait"] else []))
+            if folder == "/etc/passwd":
+                assert result.code in (OK, NOT_RUNNING, TIMEOUT), (verb, result.code)
+            elif verb[0] not in ("vdso", "help"):
+                assert_equal(result.code, USAGE, verb)
+                assert_one_line(result.err, f"{folder}/org.vdsotime.Time: too long")
 
 
 def test_help_and_version_go_to_standard_output(_, ctl):
