@@ -116,6 +116,15 @@ class Subject:
         self.manager.wait_for("READY", PATIENCE_S)
         self.drain()
 
+    def starts(self):
+        """Whether it says that it is ready, or ends."""
+        end = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None:
+            if "READY" in (self.manager.receive(0.02) or ()):
+                return True
+            assert time.monotonic() < end, "it is neither ready nor gone"
+        return False
+
     def call(self, method, parameters=None):
         return varlink(self.runtime_dir, method, parameters)["parameters"]
 

@@ -26,9 +26,9 @@ INTERFACE = os.path.join(os.path.dirname(__file__), "../../proto/wire/org.vdsoti
 def check_start(program, heap_library, normal_blocks, countdown, for_good):
     """Whether there was such an allocation."""
     with Subject(program, heap_library, countdown=countdown, for_good=for_good) as s:
-        if s.listens():
+        if s.starts():
             s.heap["countdown"] = -1
-            assert converse(s.runtime_dir, 1) == 2
+            assert converse(s.runtime_dir, 1) == 2, f"allocation {countdown}: it does not serve"
             s.signal(signal.SIGTERM)
             status = s.end()
             assert status == 0, f"allocation {countdown}: it ended with {status}"
