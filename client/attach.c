@@ -176,6 +176,8 @@ int vdsotime_attach(struct vdsotime **ret, const char *runtime_dir, unsigned int
 	if (flags & ~(unsigned int)VDSOTIME_FALLBACK)
 		return -EINVAL;
 	runtime_dir = dial_runtime_dir(runtime_dir);
+	if (!*runtime_dir)
+		return -EINVAL;
 	if (strlen(runtime_dir) >= DIAL_DIR_BYTES)
 		return -ENAMETOOLONG;
 	t = calloc(1, sizeof(*t));

@@ -14,8 +14,8 @@
 
 #include <vdsotime/client.h>
 
-/* "/run/vdsotimed/stamp" must fit sun_path, so a longer directory has no socket in it. */
-#define DIAL_DIR_BYTES 108
+/* "/run/vdsotimed/stamp" must fit sun_path, so a longer directory (with its NUL) has no socket. */
+#define DIAL_DIR_BYTES (108 - sizeof("/stamp") + 1)
 
 /* Who may own what comes over the connection, root aside: its listener, and the directory's
  * owner. */

@@ -12,7 +12,8 @@ static const char *const nopage_texts[] = {
 	[VDSOTIME_NOPAGE_PERMISSION] = "the daemon's socket refuses this user",
 	[VDSOTIME_NOPAGE_PEER] = "the socket's owner is neither root nor its directory's owner",
 	[VDSOTIME_NOPAGE_PROTOCOL] = "the daemon does not speak this protocol",
-	[VDSOTIME_NOPAGE_NO_FD] = "the daemon sent no descriptor, or more than one",
+	[VDSOTIME_NOPAGE_NO_FD] =
+		"the daemon sent no descriptor, or more than this process can take",
 	[VDSOTIME_NOPAGE_FILE] = "the page is no regular file of the daemon's or root's",
 	[VDSOTIME_NOPAGE_SIZE] = "the page has the wrong size",
 	[VDSOTIME_NOPAGE_SEALS] = "the page is not sealed against shrinking",

@@ -240,6 +240,8 @@ int vdsotime_stamps_connect(
 	if (flags)
 		return -EINVAL;
 	runtime_dir = dial_runtime_dir(runtime_dir);
+	if (!*runtime_dir)
+		return -EINVAL;
 	if (strlen(runtime_dir) >= DIAL_DIR_BYTES)
 		return -ENAMETOOLONG;
 	s = calloc(1, sizeof(*s));

@@ -4,8 +4,8 @@
 
     headers.py ROOT
 
-Each is compiled by itself, twice in one file, and all of them together in both orders.  <time.h> has
-clockid_t for POSIX alone, so that strict ISO C needs the macro that asks for POSIX, as clock_gettime() does.
+Each is compiled by itself, twice in one file, and all of them together in both orders.  Strict C99 has no
+struct timespec: it needs the macro that asks for POSIX, as it does for clock_gettime().
 """
 
 import itertools
@@ -18,7 +18,7 @@ import tree
 
 FOLDERS = ("proto/include", "client/include")
 ARGUMENTS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wundef", "-Werror"]
-ARGUMENTS += ["-D_POSIX_C_SOURCE=200809L"]
+POSIX = ["-D_POSIX_C_SOURCE=200809L"]
 COMPILERS = {
     "c": (("gcc", "clang"), ("c99", "c11", "c17")),
     "c++": (("g++", "clang++"), ("c++11", "c++17")),
@@ -58,7 +58,8 @@ def main(root):
                 continue
             for name, text in texts(headers):
                 compiled += 1
-                trouble = compile_text(root, compiler, language, standard, text, [])
+                more = POSIX if standard == "c99" else []
+                trouble = compile_text(root, compiler, language, standard, text, more)
                 if trouble:
                     found.append(f"{name}, {compiler} -std={standard}: {trouble}")
     # A runtime without libc has these alone.

@@ -143,9 +143,12 @@ static void test_unknown_flags_and_long_directories_are_refused(void **state)
 
 	(void)state;
 	memset(longer, 'x', sizeof(longer) - 1);
-	longer[sizeof(longer) - 1] = '\0';
+	longer[102] = '\0';
 	assert_int_equal(vdsotime_attach(&t, w.daemon.dir, 1u << 31), -EINVAL);
 	assert_int_equal(vdsotime_attach(&t, longer, VDSOTIME_FALLBACK), -ENAMETOOLONG);
+	longer[101] = '\0';
+	assert_int_equal(vdsotime_attach(&t, longer, 0), -ENOENT);
+	assert_int_equal(vdsotime_attach(&t, "", 0), -EINVAL);
 	assert_null(t);
 }
 

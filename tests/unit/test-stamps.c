@@ -622,9 +622,12 @@ static void test_no_daemon_and_bad_arguments(void **state)
 
 	(void)state;
 	memset(longer, 'x', sizeof(longer) - 1);
-	longer[sizeof(longer) - 1] = '\0';
+	longer[102] = '\0';
 	assert_int_equal(vdsotime_stamps_connect(&s, "/nonexistent", 0), -ENOENT);
 	assert_int_equal(vdsotime_stamps_connect(&s, longer, 0), -ENAMETOOLONG);
+	longer[101] = '\0';
+	assert_int_equal(vdsotime_stamps_connect(&s, longer, 0), -ENOENT);
+	assert_int_equal(vdsotime_stamps_connect(&s, "", 0), -EINVAL);
 	assert_int_equal(vdsotime_stamps_connect(&s, w.dir, 1), -EINVAL);
 	assert_null(s);
 	assert_null(vdsotime_stamps_close(NULL));

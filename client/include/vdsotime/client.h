@@ -23,6 +23,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h> /* clockid_t, also in strict ISO C */
 #include <time.h>
 
 #include <vdsotime/counter.h>
@@ -72,7 +73,7 @@ enum vdsotime_nopage {
 	VDSOTIME_NOPAGE_PERMISSION = 2, /* the socket refuses this user */
 	VDSOTIME_NOPAGE_PEER = 3, /* the listener is neither root nor the directory's owner */
 	VDSOTIME_NOPAGE_PROTOCOL = 4, /* the daemon's answer is not of this protocol */
-	VDSOTIME_NOPAGE_NO_FD = 5, /* the answer brought no descriptor, or more than one */
+	VDSOTIME_NOPAGE_NO_FD = 5, /* not one descriptor came: none, more, or none fits in here */
 	VDSOTIME_NOPAGE_FILE = 6, /* not a regular file of the daemon's or root's */
 	VDSOTIME_NOPAGE_SIZE = 7, /* its size is not what its header or this library says */
 	VDSOTIME_NOPAGE_SEALS = 8, /* it could be shrunk under its readers */
@@ -127,7 +128,7 @@ struct vdsotime_status {
 	int32_t tai_offset_s; /* TAI - UTC as the kernel has it; 0: not known */
 	uint32_t counter; /* enum vdsotime_counter_kind; 0 without a page */
 	uint64_t counter_hz; /* 0 without a page */
-	uint32_t clocks; /* bit per clockid_t: those that the page answers */
+	uint32_t clocks; /* bit per clockid_t: those that the page answers while it is the path */
 	uint32_t reserved;
 };
 
@@ -137,13 +138,13 @@ struct vdsotime_status {
  * VDSOTIME_FALLBACK or 0.  Every property of the page is checked before it is believed, and two
  * reads of it against the vDSO.
  *
- * 0 and a handle; -EINVAL on unknown flags; -ENOMEM; -ENAMETOOLONG on too long a runtime_dir.
- * Without VDSOTIME_FALLBACK also, and never with it, one for each reason: -ENOENT (no daemon),
- * -EACCES (permission), -EPERM (the listener is not to be trusted), -EPROTO, -EBADF (no
- * descriptor), -EBADFD (no proper file), -EFBIG (size), -ETXTBSY (seals), -EBADMSG (magic),
- * -EPROTONOSUPPORT (version), -ESTALE (boot id), -ENODEV (counter), -EOPNOTSUPP (counter forbidden,
- * or dear), -ERANGE (cross-check), -ENXIO (switched off), -ETIMEDOUT (the daemon does not answer
- * within a second, or does not renew the page), -EIO (a system call failed).  Not
+ * 0 and a handle; -EINVAL on unknown flags and an empty runtime_dir; -ENOMEM; -ENAMETOOLONG on one
+ * of more than 101 bytes. Without VDSOTIME_FALLBACK also, and never with it, one for each reason:
+ * -ENOENT (no daemon), -EACCES (permission), -EPERM (the listener is not to be trusted), -EPROTO,
+ * -EBADF (no descriptor), -EBADFD (no proper file), -EFBIG (size), -ETXTBSY (seals), -EBADMSG
+ * (magic), -EPROTONOSUPPORT (version), -ESTALE (boot id), -ENODEV (counter), -EOPNOTSUPP (counter
+ * forbidden, or dear), -ERANGE (cross-check), -ENXIO (switched off), -ETIMEDOUT (the daemon does
+ * not answer within a second, or does not renew the page), -EIO (a system call failed).  Not
  * async-signal-safe: it allocates, once.
  */
 VDSOTIME_PUBLIC int vdsotime_attach(
