@@ -48,12 +48,24 @@ static bool is_current(int dir_fd, int fd)
 	       ours.st_dev == current.st_dev && ours.st_ino == current.st_ino;
 }
 
+static bool is_regular(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int lock_file(int dir_fd, int *ret, pid_t *ret_holder)
 {
 	for (;;) {
 		int fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
-			return -errno;
+			return errno == ELOOP || errno == EISDIR || errno == ENXIO ? LOCK_NO_FILE
+										   : -errno;
+		if (!is_regular(fd)) {
+			close(fd);
+			return LOCK_NO_FILE;
+		}
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 			int r = errno == EWOULDBLOCK ? LOCK_HELD : -errno;
 			if (r == LOCK_HELD)

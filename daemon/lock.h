@@ -28,7 +28,9 @@ enum {
 	/* a daemon serves there already */
 	LOCK_HELD = 1,
 	/* everyone may write in the directory: anyone could take the daemon's place */
-	LOCK_EXPOSED = 2
+	LOCK_EXPOSED = 2,
+	/* what is named `lock` there is no regular file */
+	LOCK_NO_FILE = 3
 };
 
 /*

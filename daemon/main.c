@@ -278,9 +278,11 @@ static int start_server(struct daemon *d)
 		enum service_fd passed;
 		enum server_socket socket;
 		const char *name;
+		const char *file;
 	} sockets[] = {
-		{ SERVICE_FD_STAMP, SERVER_STAMP, "stamp" },
-		{ SERVICE_FD_VARLINK, SERVER_VARLINK, "varlink" },
+#define SOCKET(NAME, name, file) { SERVICE_FD_##NAME, SERVER_##NAME, name, file },
+		SERVER_SOCKETS(SOCKET)
+#undef SOCKET
 	};
 
 	d->facts = (struct server_facts){
@@ -300,8 +302,10 @@ static int start_server(struct daemon *d)
 		int fd = service_take_fd(&d->service, sockets[i].passed);
 		r = fd >= 0 ? server_listen_fd(d->server, sockets[i].name, fd)
 			    : server_listen(d->server, sockets[i].socket);
-		if (r < 0)
-			fail(r, "Socket", sockets[i].name);
+		if (r < 0 && fd >= 0)
+			fail(r, "Socket passed in as", sockets[i].name);
+		else if (r < 0)
+			report_socket(d->runtime.dir, sockets[i].file, r);
 	}
 	return r;
 }

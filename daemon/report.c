@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/report.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
 
 #include <vdsotime/vdso.h>
 
@@ -83,6 +86,19 @@ void report_event(const struct event *e)
 	else
 		log_write(events[e->kind].level, events[e->kind].id, fields, "%s",
 			event_text(e->kind));
+}
+
+void report_socket(const char *runtime_dir, const char *file, int error)
+{
+	enum { NAME_BYTES_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
+
+	if (error == -ENAMETOOLONG)
+		log_error("Socket %s/%s: too long a name: it may have %d bytes", runtime_dir, file,
+			NAME_BYTES_MAX);
+	else if (error == -EADDRINUSE)
+		log_error("Socket %s/%s: there is something that is no socket", runtime_dir, file);
+	else
+		log_error("Socket %s/%s: %s", runtime_dir, file, strerror(-error));
 }
 
 void report_status(const struct keeper_status *s, char *text, size_t size_bytes)

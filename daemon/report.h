@@ -20,6 +20,9 @@ void report_vdso(const struct vdsotime_vdso *vdso);
  * seconds. */
 void report_event(const struct event *e);
 
+/* Why there is no socket of that name in the runtime directory; error: negative errno. */
+void report_socket(const char *runtime_dir, const char *file, int error);
+
 /* A sentence or two. */
 void report_status(const struct keeper_status *s, char *text, size_t size_bytes);
 

@@ -28,6 +28,9 @@ static int refuse(const char *dir, int error, pid_t holder)
 			  "take our place",
 			dir);
 		return -EPERM;
+	case LOCK_NO_FILE:
+		log_error("%s/lock: not a regular file", dir);
+		return -EINVAL;
 	default:
 		log_error("Runtime directory %s: %s", dir, strerror(-error));
 		return error;

@@ -152,7 +152,8 @@ def test_path_too_long_for_a_socket_is_refused_and_cleaned_up(program):
         os.mkdir(deep)
         code, _, said, _ = run(program, f"--runtime-dir={deep}")
         assert_equal(code, 1)
-        assert_in("File name too long", said)
+        assert_in(f"{deep}/", said)
+        assert_in("too long a name: it may have 107 bytes", said)
         assert_equal(os.listdir(deep), [])
 
 
@@ -171,6 +172,29 @@ def test_help_and_version_go_to_stdout(program):
     code, told, said, _ = run(program, "--help")
     assert_equal((code, said), (0, ""))
     assert_in("--runtime-dir=DIR", told)
+
+
+def test_wrong_command_lines_name_the_option(program):
+    for args, told in (
+        (["--check"], "unknown option --check (did you mean --check-config?)"),
+        (["--conf=x"], "unknown option --conf=x (did you mean --config?)"),
+        (["--conf", "x"], "unknown option --conf (did you mean --config?)"),
+        (["--config", ""], "--config= names nothing"),
+        (["--runtime-dir="], "--runtime-dir= names nothing"),
+    ):
+        code, _, said, _ = run(program, *args)
+        assert_equal(code, 2)
+        assert_in(told, said)
+
+
+def test_help_that_cannot_be_written_is_a_failure(program):
+    for option in ("--help", "--version"):
+        for command in ('exec "$0" "$1" >/dev/full', 'exec "$0" "$1" >&-'):
+            done = subprocess.run(
+                ["/bin/sh", "-c", command, program, option], capture_output=True, text=True, check=False
+            )
+            assert_equal(done.returncode, 1)
+            assert_in("cannot write: ", done.stderr)
 
 
 def test_bad_configuration_is_refused_with_file_and_line(program):
@@ -275,8 +299,23 @@ def test_file_in_the_place_of_a_socket_is_not_removed(program):
             f.write("mine")
         code, _, said, _ = run(program, f"--runtime-dir={folder}")
         assert_equal(code, 1)
-        assert_in("stamp", said)
+        assert_in(f"Socket {folder}/stamp: there is something that is no socket", said)
         assert_equal(os.listdir(folder), ["stamp"])
+
+
+def test_what_is_named_lock_and_is_no_file_is_told(program):
+    for make in (
+        os.mkdir,
+        os.mkfifo,
+        lambda path: os.symlink("/etc/passwd", path),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            lock = os.path.join(folder, "lock")
+            make(lock)
+            code, _, said, _ = run(program, f"--runtime-dir={folder}")
+            assert_equal(code, 1)
+            assert_in(f"{lock}: not a regular file", said)
+            assert_equal(os.listdir(folder), ["lock"])
 
 
 def listener(kind, path):

@@ -69,7 +69,8 @@ static void test_options_are_taken(void **state)
 static void test_wrong_ones_leave_with_2_and_change_nothing(void **state)
 {
 	static const char *const wrong[] = { "--colour", "-x", "stray", "--log-level=loud",
-		"--runtime-dir", "--check-config=yes", "--runtime-dir=", "--config=" };
+		"--runtime-dir", "--check-config=yes", "--runtime-dir=", "--config=", "--check",
+		"--conf=/x", "--h", "--ver" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -84,6 +85,8 @@ static void test_help_and_version_leave_with_0(void **state)
 {
 	(void)state;
 	assert_int_equal(parse("--help", NULL), -ECANCELED);
+	assert_int_equal(code, EXIT_SUCCESS);
+	assert_int_equal(parse("-h", NULL), -ECANCELED);
 	assert_int_equal(code, EXIT_SUCCESS);
 	assert_int_equal(parse("--version", NULL), -ECANCELED);
 	assert_int_equal(code, EXIT_SUCCESS);
