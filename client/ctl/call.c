@@ -118,54 +118,81 @@ static int wait_readable(int fd, int64_t deadline_ns)
 	}
 }
 
-/* Receive up to a NUL byte.  The text, without it, is the caller's to free. */
-static int receive_frame(int fd, int64_t deadline_ns, char **ret, size_t *ret_length)
-{
-	size_t length = 0, capacity = READ_BYTES;
-	char *text = malloc(capacity);
-	int r = text ? 0 : -ENOMEM;
+/* A connection on which a call was made. */
+struct line {
+	int fd;
+	char *text;
+	size_t capacity;
+	size_t held; /* bytes received */
+	size_t taken; /* of these, the frame that was handed out last, with its NUL */
+};
 
-	while (r == 0) {
-		ssize_t got;
-		char *end;
-
-		if (length == capacity) {
-			char *more = capacity < CALL_REPLY_BYTES_MAX ? realloc(text, 2 * capacity)
-								     : NULL;
-
-			if (!more) {
-				r = capacity < CALL_REPLY_BYTES_MAX ? -ENOMEM : -EMSGSIZE;
-				break;
-			}
-			text = more;
-			capacity *= 2;
-		}
-		r = wait_readable(fd, deadline_ns);
-		if (r < 0)
-			break;
-		got = recv(fd, text + length, capacity - length, MSG_DONTWAIT);
-		if (got < 0) {
-			r = errno == EINTR || errno == EAGAIN ? 0 : -errno;
-			continue;
-		}
-		if (got == 0) {
-			r = -ECONNRESET;
-			break;
-		}
-		end = memchr(text + length, '\0', (size_t)got);
-		length += (size_t)got;
-		if (end) {
-			*ret = text;
-			*ret_length = (size_t)(end - text);
-			return 0;
-		}
+#define LINE_NULL \
+	{ \
+		.fd = -1 \
 	}
-	free(text);
-	return r;
+
+static int line_grow(struct line *line)
+{
+	size_t capacity = line->capacity ? 2 * line->capacity : READ_BYTES;
+	char *text;
+
+	if (capacity > CALL_REPLY_BYTES_MAX)
+		return -EMSGSIZE;
+	text = realloc(line->text, capacity);
+	if (!text)
+		return -ENOMEM;
+	line->text = text;
+	line->capacity = capacity;
+	return 0;
 }
 
-static int read_reply(
-	const char *text, size_t length, char error[CALL_ERROR_BYTES], struct value **ret)
+/* More bytes: 0, or -errno. */
+static int line_receive(struct line *line, int64_t deadline_ns)
+{
+	int r = line->held == line->capacity ? line_grow(line) : 0;
+	ssize_t got;
+
+	if (r == 0)
+		r = wait_readable(line->fd, deadline_ns);
+	if (r < 0)
+		return r;
+	got = recv(line->fd, line->text + line->held, line->capacity - line->held, MSG_DONTWAIT);
+	if (got < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+	line->held += (size_t)got;
+	return got == 0 ? -ECONNRESET : 0;
+}
+
+/* The next frame, which stands at line->text until the next call; its length without the NUL. */
+static int line_next_frame(struct line *line, int64_t deadline_ns, size_t *ret_length)
+{
+	size_t scanned = 0;
+	char *end = NULL;
+
+	line->held -= line->taken;
+	if (line->taken > 0)
+		memmove(line->text, line->text + line->taken, line->held);
+	line->taken = 0;
+	for (;;) {
+		int r;
+
+		if (line->held > scanned)
+			end = memchr(line->text + scanned, '\0', line->held - scanned);
+		if (end)
+			break;
+		scanned = line->held;
+		r = line_receive(line, deadline_ns);
+		if (r < 0)
+			return r;
+	}
+	*ret_length = (size_t)(end - line->text);
+	line->taken = *ret_length + 1;
+	return 0;
+}
+
+static int read_reply(const char *text, size_t length, char error[CALL_ERROR_BYTES],
+	bool *ret_continues, struct value **ret)
 {
 	struct value *reply, *inner;
 	const char *name;
@@ -185,38 +212,64 @@ static int read_reply(
 		value_free(reply);
 		return -EPROTO;
 	}
+	if (!value_get_bool(reply, "continues", ret_continues))
+		*ret_continues = false;
 	*ret = inner ? value_keep(inner) : value_new_object();
+	r = name ? 1 : 0;
 	value_free(reply);
-	return name ? 1 : 0;
+	return r;
 }
 
-int call_method(const char *runtime_dir, const char *method, const struct value *parameters,
-	int64_t timeout_ns, char error[CALL_ERROR_BYTES], struct value **ret)
+static int line_open(struct line *line, const char *runtime_dir, const char *method,
+	const struct value *parameters, bool more, int64_t deadline_ns)
 {
-	int64_t deadline_ns = now_ns() + timeout_ns;
+	int r = connect_to(call_runtime_dir(runtime_dir), deadline_ns, &line->fd);
 	struct value *call;
 	const char *frame;
-	char *text = NULL;
-	size_t length;
-	int fd = -1, r;
 
-	r = connect_to(call_runtime_dir(runtime_dir), deadline_ns, &fd);
 	if (r < 0)
 		return r;
 	call = value_new_object();
 	value_add_string(call, "method", method);
 	if (parameters)
 		value_share(call, "parameters", parameters);
+	if (more)
+		value_add_bool(call, "more", true);
 	frame = value_text(call);
 	/* The NUL that ends the string ends the frame. */
-	r = frame ? send_all(fd, frame, strlen(frame) + 1, deadline_ns) : -ENOMEM;
+	r = frame ? send_all(line->fd, frame, strlen(frame) + 1, deadline_ns) : -ENOMEM;
 	value_free(call);
+	return r;
+}
+
+/* The next reply, as call_method() gives it. */
+static int line_next(struct line *line, int64_t deadline_ns, char error[CALL_ERROR_BYTES],
+	bool *ret_continues, struct value **ret)
+{
+	size_t length;
+	int r = line_next_frame(line, deadline_ns, &length);
+
+	return r < 0 ? r : read_reply(line->text, length, error, ret_continues, ret);
+}
+
+static void line_close(struct line *line)
+{
+	if (line->fd >= 0)
+		close(line->fd);
+	free(line->text);
+}
+
+int call_method(const char *runtime_dir, const char *method, const struct value *parameters,
+	int64_t timeout_ns, char error[CALL_ERROR_BYTES], struct value **ret)
+{
+	int64_t deadline_ns = now_ns() + timeout_ns;
+	struct line line = LINE_NULL;
+	bool continues;
+	int r = line_open(&line, runtime_dir, method, parameters, false, deadline_ns);
+
 	if (r == 0)
-		r = receive_frame(fd, deadline_ns, &text, &length);
-	close(fd);
-	if (r == 0)
-		r = read_reply(text, length, error, ret);
-	free(text);
+		r = line_next(&line, deadline_ns, error, &continues, ret);
+	line_close(&line);
 	return r;
 }
 
@@ -277,7 +330,9 @@ static int explain_refusal(
 		ctl_error(ctl, "%s: vdsotimed does not permit this user to do that", method);
 		return CTL_PERMISSION;
 	}
-	if (!message)
+	if (strcmp(error, "org.varlink.service.ExpectedMore") == 0)
+		ctl_error(ctl, "%s: has many replies: call it with --more", method);
+	else if (!message)
 		ctl_error(
 			ctl, "%s: vdsotimed answers %s %s", method, error, value_text(parameters));
 	else if (file && value_get_int(parameters, "line", &line))
@@ -305,4 +360,32 @@ int call_daemon(const struct ctl *ctl, const char *method, const struct value *p
 	}
 	*ret = reply;
 	return CTL_OK;
+}
+
+int call_daemon_more(const struct ctl *ctl, const char *method, const struct value *parameters,
+	call_reply_fn *on_reply)
+{
+	int64_t deadline_ns = now_ns() + CALL_TIMEOUT_NS_DEFAULT;
+	struct line line = LINE_NULL;
+	bool continues = true;
+	int r = line_open(&line, ctl->runtime_dir, method, parameters, true, deadline_ns);
+	int status = r < 0 ? explain(ctl, r, false) : CTL_OK;
+
+	while (status == CTL_OK && continues) {
+		char error[CALL_ERROR_BYTES];
+		struct value *reply = NULL;
+
+		r = line_next(&line, deadline_ns, error, &continues, &reply);
+		if (r < 0)
+			status = explain(ctl, r, false);
+		else if (r > 0)
+			status = explain_refusal(ctl, method, error, reply);
+		else
+			status = on_reply(ctl, reply);
+		value_free(reply);
+		/* The first comes at once, the others when there is something to tell. */
+		deadline_ns = INT64_MAX;
+	}
+	line_close(&line);
+	return status;
 }

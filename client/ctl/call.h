@@ -54,4 +54,12 @@ int call_method(const char *runtime_dir, const char *method, const struct value 
 int call_daemon(const struct ctl *ctl, const char *method, const struct value *parameters,
 	bool quiet, struct value **ret);
 
+/* What is made of one reply, which stays the caller's: CTL_OK to go on, or the exit code. */
+typedef int call_reply_fn(const struct ctl *ctl, struct value *reply);
+
+/* A call with "more": on_reply for each reply until the last.  Failures are told.  CTL_OK or the
+ * exit code that fits. */
+int call_daemon_more(const struct ctl *ctl, const char *method, const struct value *parameters,
+	call_reply_fn *on_reply);
+
 #endif

@@ -7,9 +7,28 @@
 #include "client/ctl/call.h"
 #include "client/ctl/verbs.h"
 
+/* A reply of many: whole lines, each as it comes. */
+static int print_reply(const struct ctl *ctl, struct value *reply)
+{
+	fprintf(ctl->out, "%s\n", value_text(reply));
+	return ctl_flush(ctl);
+}
+
+static int call_once(const struct ctl *ctl, const char *method, const struct value *parameters)
+{
+	struct value *reply;
+	int status = call_daemon(ctl, method, parameters, false, &reply);
+
+	if (status != CTL_OK)
+		return status;
+	value_print(ctl, reply);
+	value_free(reply);
+	return CTL_OK;
+}
+
 int verb_call(const struct ctl *ctl, int argc, char **argv)
 {
-	struct value *parameters = NULL, *reply;
+	struct value *parameters = NULL;
 	const char *reason = "";
 	char method[256];
 	int status;
@@ -29,11 +48,10 @@ int verb_call(const struct ctl *ctl, int argc, char **argv)
 		value_free(parameters);
 		return CTL_USAGE;
 	}
-	status = call_daemon(ctl, method, parameters, false, &reply);
+	if (ctl_has_option(ctl, "more"))
+		status = call_daemon_more(ctl, method, parameters, print_reply);
+	else
+		status = call_once(ctl, method, parameters);
 	value_free(parameters);
-	if (status != CTL_OK)
-		return status;
-	value_print(ctl, reply);
-	value_free(reply);
-	return CTL_OK;
+	return status;
 }

@@ -56,6 +56,11 @@ static const struct verb_option cat_config_options[] = {
 	{ 0 },
 };
 
+static const struct verb_option call_options[] = {
+	{ "more", 'm', NULL, "all replies, one a line, until the last" },
+	{ 0 },
+};
+
 const struct verb_option verb_common_options[] = {
 	{ "json", 0, "pretty|short|off", "print JSON" },
 	{ "j", 'j', NULL, "print JSON: pretty on a terminal, else short" },
@@ -89,7 +94,8 @@ const struct verb verbs[] = {
 		verb_cat_config },
 	{ "reload", "", 0, 0, "read the configuration again and put it in force", NULL,
 		verb_reload },
-	{ "call", "METHOD [JSON]", 1, 2, "a Varlink call, and its reply as JSON", NULL, verb_call },
+	{ "call", "METHOD [JSON]", 1, 2, "a Varlink call, and its reply as JSON", call_options,
+		verb_call },
 	{ "help", "[VERB]", 0, 1, "this text", NULL, verb_help },
 	{ 0 },
 };

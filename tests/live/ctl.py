@@ -465,6 +465,18 @@ def test_call_hands_out_what_the_daemon_says(program, ctl):
             assert_equal((result.code, result.out), (USAGE, ""), wrong)
 
 
+def test_call_prints_each_reply_of_many(program, ctl):
+    with Served(program, ctl) as d:
+        wanted = '{"clocks":["TAI"],"intervalNSec":1000000,"count":3}'
+        result = d.run("call", "--more", "Monitor", wanted, "--json=pretty")
+        assert_equal((result.code, result.err), (OK, ""))
+        replies = [json.loads(line) for line in result.out.splitlines()]
+        assert_equal([r["timestamps"][0]["clock"] for r in replies], ["TAI"] * 3)
+        result = d.run("call", "Monitor", wanted)
+        assert_equal((result.code, result.out), (FAILURE, ""))
+        assert_one_line(result.err, "with --more")
+
+
 def test_without_a_daemon_each_verb_says_so_or_does_what_it_can(_, ctl):
     wanted = {
         "status": NOT_RUNNING,

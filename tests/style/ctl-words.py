@@ -99,11 +99,12 @@ def complete(path, *words):
 
 
 def option_words(options):
-    return {f"--{o['name']}{'=' if o['argument'] else ''}" for o in options if len(o["name"]) > 1}
+    words = {f"--{o['name']}{'=' if o['argument'] else ''}" for o in options if len(o["name"]) > 1}
+    return words | {f"-{o['letter']}" for o in options if o["letter"]}
 
 
 def check_bash(path, words):
-    common = option_words(words["options"]) | {"-j"}
+    common = option_words(words["options"])
     yield from differences("bash, verbs", complete(path, ""), {v["name"] for v in words["verbs"]})
     for verb in words["verbs"]:
         name = verb["name"]
@@ -111,9 +112,12 @@ def check_bash(path, words):
         yield from differences(f"bash, {name}", given, common | option_words(verb["options"]))
         for option in verb["options"] + words["options"]:
             choices = set((option["argument"] or "").split("|"))
-            if len(choices) > 1:
-                given = complete(path, name, f"--{option['name']}=")
-                yield from differences(f"bash, {name} --{option['name']}", given, choices)
+            for word in (f"--{option['name']}", f"-{option['letter']}"):
+                if len(choices) > 1 and word != "-None":
+                    given = complete(path, name, *([f"{word}="] if word[1] == "-" else [word, ""]))
+                    yield from differences(f"bash, {name} {word}", given, choices)
+                elif option["argument"] in ("NUMBER", "SECONDS") and word != "-None":
+                    yield from differences(f"bash, {name} {word}", complete(path, name, word, ""), set())
     if complete(path, "--json=short", "now", "MONOTONIC_") != {"MONOTONIC_RAW"}:
         yield "bash: does not complete a clock"
 

@@ -45,7 +45,7 @@ def check_symbols(root):
 
 def check_options(root, daemon):
     told = subprocess.run([daemon, "--help"], capture_output=True, text=True, check=True).stdout
-    return missing(re.findall(r"^\s+(--[\w-]+=?)", told, re.M), source(root, "vdsotimed.8"),
+    return missing(re.findall(r"^\s+(?:-\w, )?(--[\w-]+=?)", told, re.M), source(root, "vdsotimed.8"),
                    "vdsotimed(8)")
 
 

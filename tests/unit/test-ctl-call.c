@@ -250,6 +250,82 @@ static void test_not_running_is_told_unless_quiet(void **state)
 	free(words);
 }
 
+static int count_reply(const struct ctl *ctl, struct value *reply)
+{
+	fputs(value_text(reply), ctl->out);
+	return CTL_OK;
+}
+
+static int stop_at_once(const struct ctl *ctl, struct value *reply)
+{
+	count_reply(ctl, reply);
+	return CTL_FAILURE;
+}
+
+/* Call with more, against a peer that sends so much in pieces of piece_bytes. */
+static int call_more(const char *reply, size_t bytes, size_t piece_bytes, call_reply_fn *on_reply,
+	char **out, char **err)
+{
+	struct ctl ctl = { 0 };
+	struct peer p = { 0 };
+	size_t out_bytes, err_bytes;
+	int status;
+
+	peer_start(&p, reply, bytes, piece_bytes);
+	ctl.runtime_dir = p.dir;
+	ctl.out = open_memstream(out, &out_bytes);
+	ctl.err = open_memstream(err, &err_bytes);
+	status = call_daemon_more(&ctl, "a.B", NULL, on_reply);
+	fclose(ctl.out);
+	fclose(ctl.err);
+	peer_stop(&p);
+	assert_non_null(strstr(p.got, "\"more\":true"));
+	return status;
+}
+
+static void test_replies_are_taken_one_by_one_until_the_last(void **state)
+{
+	static const char replies[] = "{\"parameters\":{\"n\":1},\"continues\":true}\0"
+				      "{\"parameters\":{\"n\":2},\"continues\":true}\0"
+				      "{\"parameters\":{\"n\":3}}\0"
+				      "{\"parameters\":{\"n\":4}}";
+	char *out, *err;
+
+	(void)state;
+	for (size_t piece_bytes = 1; piece_bytes < sizeof(replies) + 7; piece_bytes += 7) {
+		assert_int_equal(
+			call_more(replies, sizeof(replies), piece_bytes, count_reply, &out, &err),
+			CTL_OK);
+		assert_string_equal(out, "{\"n\":1}{\"n\":2}{\"n\":3}");
+		free(out);
+		free(err);
+	}
+	assert_int_equal(
+		call_more(replies, sizeof(replies), 64, stop_at_once, &out, &err), CTL_FAILURE);
+	assert_string_equal(out, "{\"n\":1}");
+	free(out);
+	free(err);
+}
+
+static void test_what_ends_replies_early_is_told(void **state)
+{
+	static const char error[] = "{\"parameters\":{\"n\":1},\"continues\":true}\0"
+				    "{\"error\":\"a.Gone\"}";
+	static const char cut[] = "{\"parameters\":{\"n\":1},\"continues\":true}\0{\"par";
+	char *out, *err;
+
+	(void)state;
+	assert_int_equal(call_more(error, sizeof(error), 9, count_reply, &out, &err), CTL_FAILURE);
+	assert_string_equal(out, "{\"n\":1}");
+	assert_non_null(strstr(err, "a.Gone"));
+	free(out);
+	free(err);
+	assert_int_equal(call_more(cut, sizeof(cut) - 1, 9, count_reply, &out, &err), CTL_FAILURE);
+	assert_non_null(strstr(err, "without an answer"));
+	free(out);
+	free(err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +341,8 @@ int main(void)
 		cmocka_unit_test(test_the_runtime_directory_is_found_by_the_librarys_rule),
 		cmocka_unit_test(test_failures_become_exit_codes_and_words),
 		cmocka_unit_test(test_not_running_is_told_unless_quiet),
+		cmocka_unit_test(test_replies_are_taken_one_by_one_until_the_last),
+		cmocka_unit_test(test_what_ends_replies_early_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
