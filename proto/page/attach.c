@@ -20,6 +20,9 @@ enum {
 	RIGHTS = 1,
 	MESSAGE_CLOSE_ON_EXEC = 0x40000000,
 	MESSAGE_NO_SIGNAL = 0x4000,
+	MESSAGE_DO_NOT_WAIT = 0x40,
+	POLL_INPUT = 1,
+	PATIENCE_SEC = 1,
 	CONTROL_CUT = 8,
 	SEEK_TO_END = 2,
 	GET_SEALS = 1034,
@@ -29,6 +32,7 @@ enum {
 	AT_WORKING_DIRECTORY = -100,
 	ERROR_PERMISSION = 1,
 	ERROR_INTERRUPTED = 4,
+	ERROR_NO_SYSTEM_CALL = NATIVE_ENOSYS,
 	ERROR_RANGE = 34,
 	AGREE_TRIES = 16,
 	ERROR_BAD_MESSAGE = NATIVE_EBADMSG,
@@ -135,6 +139,27 @@ static int ask(int fd, const struct stamp_request *requests, size_t bytes)
 	return r < 0 ? (int)r : 0;
 }
 
+struct poll_one {
+	int32_t fd;
+	int16_t events;
+	int16_t happened;
+};
+
+/* For an answer, but not for ever.  The flag to receive with: a kernel too old to say when cannot
+ * be left before. */
+static uint32_t await_reply(int fd)
+{
+	struct poll_one one = { fd, POLL_INPUT, 0 };
+	struct vdsotime_timespec left = { PATIENCE_SEC, 0 };
+	NATIVE_WORD r;
+
+	/* the kernel takes off what has passed, so signals do not prolong it */
+	do
+		r = sys_call6(NR_PPOLL, sys_pointer(&one), 1, sys_pointer(&left), 0, 0, 0);
+	while (r == -ERROR_INTERRUPTED);
+	return r == -ERROR_NO_SYSTEM_CALL ? 0 : MESSAGE_DO_NOT_WAIT;
+}
+
 /* HELLO and ATTACH, both granted? */
 static bool is_granted(const struct stamp_record records[2])
 {
@@ -159,7 +184,7 @@ static int receive(int fd)
 	message.vector_count = 1;
 	message.control = &control;
 	message.control_bytes = CONTROL_BYTES;
-	r = move_message(NR_RECVMSG, fd, &message, MESSAGE_CLOSE_ON_EXEC);
+	r = move_message(NR_RECVMSG, fd, &message, MESSAGE_CLOSE_ON_EXEC | await_reply(fd));
 	if (r < 0)
 		return (int)r;
 	if (control.level == LEVEL_SOCKET && control.type == RIGHTS &&

@@ -85,6 +85,10 @@ if command -v qemu-aarch64 >/dev/null && [ "$(uname -m)" = x86_64 ] &&
 	expect 'another counter' '^page: none here, error 74$' qemu-aarch64 "$dir/aarch64"
 fi
 
+kill -STOP "$daemon"
+expect 'a daemon that does not answer' '^page: none here, error 11$' timeout 20 "$dir/native"
+kill -CONT "$daemon"
+
 kill "$daemon"
 wait "$daemon"
 daemon=

@@ -27,6 +27,7 @@ enum {
 	NR_CONNECT = 203,
 	NR_SENDMSG = 211,
 	NR_RECVMSG = 212,
+	NR_PPOLL = 73,
 	NR_EXIT_GROUP = 94,
 };
 

@@ -35,6 +35,7 @@ enum {
 	NR_CONNECT = 328,
 	NR_SENDMSG = 341,
 	NR_RECVMSG = 342,
+	NR_PPOLL = 281,
 	NR_EXIT_GROUP = 234,
 };
 

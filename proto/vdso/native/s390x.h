@@ -38,6 +38,7 @@ enum {
 	NR_CONNECT = 362,
 	NR_SENDMSG = 370,
 	NR_RECVMSG = 372,
+	NR_PPOLL = 302,
 	NR_EXIT_GROUP = 248,
 };
 

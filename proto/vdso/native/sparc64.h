@@ -41,6 +41,7 @@ enum {
 	NR_CONNECT = 98,
 	NR_SENDMSG = 114,
 	NR_RECVMSG = 113,
+	NR_PPOLL = 298,
 	NR_EXIT_GROUP = 188,
 };
 

@@ -35,6 +35,7 @@ enum {
 	NR_CONNECT = 42,
 	NR_SENDMSG = 46,
 	NR_RECVMSG = 47,
+	NR_PPOLL = 271,
 	NR_EXIT_GROUP = 231,
 };
 
