@@ -90,7 +90,7 @@ COLD static int fallback_ns(const struct vdsotime *t, clockid_t id, int64_t *ret
 COLD static int fallback_timespec(const struct vdsotime *t, clockid_t id, struct timespec *ret)
 {
 	struct vdsotime_timespec ts;
-	int64_t ns;
+	int64_t ns = 0;
 	int r;
 
 	if (handle_serves(t, id)) {
