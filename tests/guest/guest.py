@@ -51,7 +51,8 @@ class Machine(NamedTuple):
 
 MACHINES = {
     'clocks': Machine('tsc=reliable',
-                      'rest steps insert delete frequency tick clocksource era era steps rest lost off'),
+                      'rest steps crowd insert delete frequency tick clocksource era era rest '
+                      'lost off'),
     'hands': Machine('tsc=reliable', 'rest race cpu suspend pause stall rewind rest', REAL),
     'hpet': Machine('clocksource=hpet tsc=reliable', 'ratio rest', REAL),
     'unstable': Machine('tsc=unstable', 'off'),

@@ -58,6 +58,8 @@ static void compare_kernel(struct tally *t, const struct look *l)
 		if (l->page_ns[i] - l->after_ns[i] > worst)
 			worst = l->page_ns[i] - l->after_ns[i];
 	}
+	if (worst > t->off_ns)
+		t->off_ns = worst;
 	if (worst <= (int64_t)l->page.tracking_ns) {
 		t->outside_since_ns = 0;
 		return;

@@ -18,6 +18,7 @@ struct tally {
 	uint64_t page_reads; /* of them, those that the page answered */
 	uint64_t back; /* times that went back without a new epoch */
 	int64_t back_ns; /* the furthest of them */
+	int64_t off_ns; /* the furthest of the page from between the kernel's two answers */
 	int64_t outside_since_ns; /* MONOTONIC; 0: within the bound */
 	int64_t outside_longest_ns; /* without a good read between */
 	int64_t outside_worst_ns;
