@@ -95,8 +95,6 @@ static int calibrate(struct keeper *k)
 		ignored.count = 0;
 		r = keeper_look(k, &ignored);
 	}
-	k->disturbed = false;
-	k->parted = false;
 	return r;
 }
 

@@ -855,6 +855,27 @@ static void test_next_life_knows_what_happened_meanwhile(void **state)
 	expect_next_life_to_bump(rewind_counter);
 }
 
+static void change_clocksource_once(struct fake_os *fake, int32_t clock_id)
+{
+	(void)clock_id;
+	fake->clocksource = "hpet";
+	fake->on_read = NULL;
+}
+
+/* The calibration has seen it: nobody else will. */
+static void test_clocksource_that_changes_while_the_next_life_starts_is_told(void **state)
+{
+	uint32_t before = epoch();
+	int fd = next_life();
+
+	(void)state;
+	f.on_read = change_clocksource_once;
+	start(&defaults, fd);
+	assert_int_equal(epoch(), before + 1);
+	tick();
+	assert_int_equal(epoch(), before + 1);
+}
+
 static void test_clock_that_cannot_be_read_publishes_nothing(void **state)
 {
 	uint64_t generation = line().extra[VDSOTIME_EXTRA_GENERATION];
@@ -1112,6 +1133,7 @@ int main(void)
 		TEST(test_next_life_goes_on_without_an_epoch),
 		TEST(test_short_lives_on_a_busy_machine_are_not_taken_for_jumps),
 		TEST(test_next_life_knows_what_happened_meanwhile),
+		TEST(test_clocksource_that_changes_while_the_next_life_starts_is_told),
 		TEST(test_clock_that_cannot_be_read_publishes_nothing),
 		TEST(test_clock_that_cannot_be_read_at_start_is_an_error),
 		TEST(test_machine_without_a_counter_has_a_page_that_says_so),
