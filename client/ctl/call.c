@@ -389,3 +389,19 @@ int call_daemon_more(const struct ctl *ctl, const char *method, const struct val
 	line_close(&line);
 	return status;
 }
+
+int call_show(const struct ctl *ctl, const char *method,
+	void (*print)(const struct ctl *ctl, const struct value *reply))
+{
+	struct value *reply;
+	int status = call_daemon(ctl, method, NULL, false, &reply);
+
+	if (status != CTL_OK)
+		return status;
+	if (ctl->json != CTL_JSON_OFF)
+		value_print(ctl, reply);
+	else
+		print(ctl, reply);
+	value_free(reply);
+	return CTL_OK;
+}

@@ -62,4 +62,11 @@ typedef int call_reply_fn(const struct ctl *ctl, struct value *reply);
 int call_daemon_more(const struct ctl *ctl, const char *method, const struct value *parameters,
 	call_reply_fn *on_reply);
 
+/*
+ * A verb that is one call without parameters: its reply as JSON, or printed by print.  The exit
+ * code.
+ */
+int call_show(const struct ctl *ctl, const char *method,
+	void (*print)(const struct ctl *ctl, const struct value *reply));
+
 #endif

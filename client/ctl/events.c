@@ -51,17 +51,7 @@ static void print_text(const struct ctl *ctl, const struct value *reply)
 
 int verb_events(const struct ctl *ctl, int argc, char **argv)
 {
-	struct value *reply;
-	int status = call_daemon(ctl, CALL_INTERFACE ".GetEvents", NULL, false, &reply);
-
 	(void)argc;
 	(void)argv;
-	if (status != CTL_OK)
-		return status;
-	if (ctl->json != CTL_JSON_OFF)
-		value_print(ctl, reply);
-	else
-		print_text(ctl, reply);
-	value_free(reply);
-	return CTL_OK;
+	return call_show(ctl, CALL_INTERFACE ".GetEvents", print_text);
 }

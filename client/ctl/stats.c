@@ -103,17 +103,7 @@ static void print_text(const struct ctl *ctl, const struct value *reply)
 
 int verb_stats(const struct ctl *ctl, int argc, char **argv)
 {
-	struct value *reply;
-	int status = call_daemon(ctl, CALL_INTERFACE ".GetStatistics", NULL, false, &reply);
-
 	(void)argc;
 	(void)argv;
-	if (status != CTL_OK)
-		return status;
-	if (ctl->json != CTL_JSON_OFF)
-		value_print(ctl, reply);
-	else
-		print_text(ctl, reply);
-	value_free(reply);
-	return CTL_OK;
+	return call_show(ctl, CALL_INTERFACE ".GetStatistics", print_text);
 }
