@@ -16,16 +16,7 @@ static void stderr_sink(const struct log_record *record);
 static void (*sink)(const struct log_record *record) = stderr_sink;
 static enum log_level max_level = LEVEL_INFO;
 
-static const struct {
-	enum log_level level;
-	const char *name;
-} levels[] = {
-	{ LEVEL_ERROR, "error" },
-	{ LEVEL_WARNING, "warning" },
-	{ LEVEL_NOTICE, "notice" },
-	{ LEVEL_INFO, "info" },
-	{ LEVEL_DEBUG, "debug" },
-};
+const char *const log_level_names[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 #define LOG_ID_TEXT(name, message_id) [name] = message_id,
 static const char *const ids[LOG_IDS] = { LOG_ID_LIST(LOG_ID_TEXT) };
@@ -66,20 +57,12 @@ const char *log_id_text(enum log_id id)
 
 int log_level_parse(const char *text, enum log_level *ret)
 {
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (strcmp(levels[i].name, text) == 0) {
-			*ret = levels[i].level;
+	for (unsigned int i = 0; log_level_names[i]; i++)
+		if (strcmp(log_level_names[i], text) == 0) {
+			*ret = (enum log_level)(LEVEL_ERROR + i);
 			return 0;
 		}
 	return -EINVAL;
-}
-
-const char *log_level_name(enum log_level level)
-{
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (levels[i].level == level)
-			return levels[i].name;
-	return "unknown";
 }
 
 void log_write(enum log_level level, enum log_id id, const struct log_field *fields,

@@ -68,9 +68,11 @@ void log_set_level(enum log_level level);
 /* 32 hexadecimal digits; "" for LOG_ID_NONE. */
 const char *log_id_text(enum log_id id);
 
-/* "error", "warning", "notice", "info", "debug".  0, or -EINVAL for any other text. */
+/* "error", "warning", "notice", "info", "debug": from LEVEL_ERROR on, NULL at the end. */
+extern const char *const log_level_names[];
+
+/* One of these.  0, or -EINVAL for any other text. */
 int log_level_parse(const char *text, enum log_level *ret);
-const char *log_level_name(enum log_level level);
 
 /* Control characters in the result are replaced by '?'.  Does not change errno. */
 void log_write(enum log_level level, enum log_id id, const struct log_field *fields,

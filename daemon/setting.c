@@ -11,7 +11,6 @@
 #include "daemon/quantity.h"
 
 static const char *const counter_choices[] = { "auto", "trust", "off", NULL };
-static const char *const level_choices[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 #define AT(field) .offset = offsetof(struct config, field)
 #define MS UINT64_C(1000000)
@@ -40,7 +39,7 @@ const struct setting settings[] = {
 		.min = 100 * MS, .max = 60000 * MS },
 	{ "Socket", "StallTimeout", AT(server.stall_timeout_ns), quantity_durations,
 		.min = 100 * MS, .max = 60000 * MS },
-	{ "Log", "Level", AT(log_level), .choices = level_choices, .min = LEVEL_ERROR },
+	{ "Log", "Level", AT(log_level), .choices = log_level_names, .min = LEVEL_ERROR },
 	{ 0 },
 };
 

@@ -10,14 +10,10 @@
 #include "proto/wire/stamp.h"
 
 #define NAME_BYTES 16
-#define TEXT_BYTES 64
 
 /* Arrays of characters, not of pointers: the core has no relocations. */
 #define MESSAGE_NAME(NAME, name, number, request, record, text) [number] = #name,
 static const char op_names[STAMP_OPS][NAME_BYTES] = { "unknown", STAMP_MESSAGES(MESSAGE_NAME) };
-
-#define MESSAGE_TEXT(NAME, name, number, request, record, text) [number] = text,
-static const char op_texts[STAMP_OPS][TEXT_BYTES] = { "unknown", STAMP_MESSAGES(MESSAGE_TEXT) };
 
 #define MESSAGE_REQUEST(NAME, name, number, request, record, text) [number] = request,
 static const uint8_t op_request_bytes[STAMP_OPS] = { STAMP_MESSAGES(MESSAGE_REQUEST) };
@@ -31,28 +27,14 @@ STAMP_MESSAGES(MESSAGE_SIZES)
 static const char refusal_names[STAMP_REFUSAL_COUNT][NAME_BYTES] = { "accepted",
 	STAMP_REFUSALS(REFUSAL_NAME) };
 
-#define REFUSAL_TEXT(NAME, name, text) [STAMP_REFUSAL_##NAME] = text,
-static const char refusal_texts[STAMP_REFUSAL_COUNT][TEXT_BYTES] = { "accepted",
-	STAMP_REFUSALS(REFUSAL_TEXT) };
-
 const char *stamp_op_name(uint32_t op)
 {
 	return op_names[op < STAMP_OPS ? op : 0];
 }
 
-const char *stamp_op_text(uint32_t op)
-{
-	return op_texts[op < STAMP_OPS ? op : 0];
-}
-
 const char *stamp_refusal_name(enum stamp_refusal refusal)
 {
 	return refusal < STAMP_REFUSAL_COUNT ? refusal_names[refusal] : "unknown";
-}
-
-const char *stamp_refusal_text(enum stamp_refusal refusal)
-{
-	return refusal < STAMP_REFUSAL_COUNT ? refusal_texts[refusal] : "unknown";
 }
 
 /* The request's own reserved members. */

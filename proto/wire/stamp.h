@@ -140,11 +140,9 @@ _Static_assert(offsetof(struct stamp_record, lost) == 24, "lost at 24");
 
 /* "hello" and the like; "unknown" for what is none; never NULL. */
 const char *stamp_op_name(uint32_t op);
-const char *stamp_op_text(uint32_t op);
 
-/* "length" and the like, as statistics name it; a sentence; never NULL. */
+/* "length" and the like, as statistics name it; never NULL. */
 const char *stamp_refusal_name(enum stamp_refusal refusal);
-const char *stamp_refusal_text(enum stamp_refusal refusal);
 
 /* The requests, every byte of them. */
 static inline struct stamp_request stamp_hello(void)

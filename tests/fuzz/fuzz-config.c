@@ -143,7 +143,7 @@ static void promise_limits(const struct config *c)
 	promise(c->server.peers_reserved < c->server.peers_max);
 	promise(c->server.peers_per_user_max >= 1 && c->server.subscriptions_max >= 1);
 	promise(c->server.frame_timeout_ns > 0 && c->server.stall_timeout_ns > 0);
-	promise(log_level_name((enum log_level)c->log_level) != NULL);
+	promise(c->log_level >= LEVEL_ERROR && c->log_level <= LEVEL_DEBUG);
 }
 
 /* As vdsotimed.conf(5) would have it. */

@@ -81,9 +81,10 @@ static void test_level_names_are_understood(void **state)
 
 	(void)state;
 	for (enum log_level l = LEVEL_ERROR; l <= LEVEL_DEBUG; l++) {
-		assert_int_equal(log_level_parse(log_level_name(l), &parsed), 0);
+		assert_int_equal(log_level_parse(log_level_names[l - LEVEL_ERROR], &parsed), 0);
 		assert_int_equal(parsed, l);
 	}
+	assert_null(log_level_names[LEVEL_DEBUG - LEVEL_ERROR + 1]);
 	assert_int_equal(log_level_parse("loud", &parsed), -EINVAL);
 	assert_int_equal(log_level_parse("", &parsed), -EINVAL);
 }

@@ -231,16 +231,12 @@ static void test_everything_has_a_name(void **state)
 	assert_string_equal(stamp_op_name(STAMP_OP_TICK), "tick");
 	assert_string_equal(stamp_op_name(0), "unknown");
 	assert_string_equal(stamp_op_name(UINT32_MAX), "unknown");
-	for (uint32_t op = 1; op < STAMP_OPS; op++) {
+	for (uint32_t op = 1; op < STAMP_OPS; op++)
 		assert_string_not_equal(stamp_op_name(op), "unknown");
-		assert_in_range(strlen(stamp_op_text(op)), 8, 63);
-	}
 	assert_string_equal(stamp_refusal_name(STAMP_REFUSAL_LENGTH), "length");
 	assert_string_equal(stamp_refusal_name(STAMP_REFUSAL_COUNT), "unknown");
-	for (int i = 1; i < STAMP_REFUSAL_COUNT; i++) {
+	for (int i = 1; i < STAMP_REFUSAL_COUNT; i++)
 		assert_in_range(strlen(stamp_refusal_name((enum stamp_refusal)i)), 4, 15);
-		assert_in_range(strlen(stamp_refusal_text((enum stamp_refusal)i)), 8, 63);
-	}
 }
 
 int main(void)
