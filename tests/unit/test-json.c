@@ -258,8 +258,11 @@ static void test_json_c_reads_the_same_in_what_passes(void **state)
 			read_copy(cases[i].text, bytes, &table, &copy) == JSON_PROPER) {
 			json_tokener_set_flags(
 				tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-			object = json_tokener_parse_ex(tokener, cases[i].text, (int)bytes);
-			assert_non_null(object);
+			/* with its NUL: some json-c see only by that that there is no more */
+			object = json_tokener_parse_ex(tokener, cases[i].text, (int)bytes + 1);
+			if (object == NULL)
+				fail_msg("json-c %s: %s: %s", json_c_version(), cases[i].text,
+					json_tokener_error_desc(json_tokener_get_error(tokener)));
 			compare(table.values, object);
 			assert_int_equal(table.values[0].span, table.count);
 			json_object_put(object);

@@ -189,6 +189,36 @@ static void test_periodic_timer_fires_until_stopped(void **state)
 	assert_int_equal(w->calls, 3);
 }
 
+static void on_yielding_timer(void *data)
+{
+	struct world *w = data;
+
+	w->others = w->calls;
+}
+
+/* Whichever was started first. */
+static void test_timer_that_yields_fires_last_of_its_round(void **state)
+{
+	struct world *w = *state;
+	struct loop_timer *yielding;
+	unsigned int round = loop_round(w->loop);
+
+	assert_int_equal(loop_timer_new(w->loop, on_timer, w, &w->timer), 0);
+	assert_int_equal(loop_timer_new(w->loop, on_yielding_timer, w, &yielding), 0);
+	loop_timer_yield(yielding);
+	for (int i = 0; i < 2; i++) {
+		w->calls = w->others = 0;
+		loop_timer_start(i == 0 ? yielding : w->timer, 0);
+		loop_timer_start(i == 0 ? w->timer : yielding, 0);
+		usleep(1000);
+		loop_once(w->loop, 0);
+		assert_int_equal(w->calls, 1);
+		assert_int_equal(w->others, 1);
+	}
+	assert_int_equal(loop_round(w->loop), round + 2);
+	loop_timer_free(yielding);
+}
+
 static void test_timer_fires_once_and_counts_from_its_start(void **state)
 {
 	struct world *w = *state;
@@ -279,6 +309,7 @@ int main(void)
 		TEST(test_again_lets_the_others_have_their_turn),
 		TEST(test_handle_may_be_freed_while_it_is_called_and_asked_again),
 		TEST(test_periodic_timer_fires_until_stopped),
+		TEST(test_timer_that_yields_fires_last_of_its_round),
 		TEST(test_timer_fires_once_and_counts_from_its_start),
 		TEST(test_signal_calls_back_from_the_loop),
 		TEST(test_handles_run_out_and_come_back),
