@@ -9,7 +9,7 @@
  * not look at it, and may well give another time, even without bound: that is for the client to
  * find out, with the check word and with its vDSO.
  *
- *     hostile [PAGES]
+ *     hostile [PAGES [EACH]]    flips bits in each EACH-th slot of the ring
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -183,13 +183,13 @@ static int resolves(const struct vdsotime_page *page, uint64_t generation)
 }
 
 /* Each bit of slots all over the ring: of them, of their neighbours, of a stamp anywhere. */
-static void flip_ring(struct vdsotime_page *page)
+static void flip_ring(struct vdsotime_page *page, unsigned long each)
 {
 	const size_t line_bits = 8 * sizeof(struct vdsotime_line);
 	const uint64_t oldest = GENERATIONS - VDSOTIME_PAGE_RING + 1;
 	unsigned long resolved = 0, refused = 0;
 
-	for (uint64_t g = oldest; g < GENERATIONS; g += 31) {
+	for (uint64_t g = oldest; g < GENERATIONS; g += each) {
 		struct vdsotime_line *slot = &page->ring[g % VDSOTIME_PAGE_RING];
 		unsigned char *byte = (unsigned char *)slot;
 
@@ -312,6 +312,7 @@ static void overtake(struct vdsotime_page *page)
 int main(int argc, char **argv)
 {
 	unsigned long pages = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000;
+	unsigned long each = argc > 2 ? strtoul(argv[2], NULL, 10) : 13;
 	struct vdsotime_page *page =
 		aligned_alloc(4096, (sizeof(struct vdsotime_page) + 4095) / 4096 * 4096);
 
@@ -329,7 +330,7 @@ int main(int argc, char **argv)
 	}
 	cut_short(page);
 	flip_bits(page);
-	flip_ring(page);
+	flip_ring(page, each);
 	overtake(page);
 	draw_pages(page, pages);
 	free(page);

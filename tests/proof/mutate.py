@@ -34,7 +34,7 @@ Rung = collections.namedtuple("Rung", "words common arguments")
 LADDER = {
     "unit": Rung(["-O0", "tests/unit/test-page.c", *CORE, "-lcmocka"], "", []),
     "step-kill": Rung(["-O1", "tests/proof/step-kill.c", *CORE], "", ["8", "8"]),
-    "hostile": Rung(["-O0", *SANITIZE, "tests/proof/hostile.c", *CORE], "", ["20000"]),
+    "hostile": Rung(["-O0", *SANITIZE, "tests/proof/hostile.c", *CORE], "", ["20000", "301"]),
     "adversary": Rung(["-O0", *SANITIZE, "tests/proof/adversary.c"], "", ["1000", "50"]),
     "relacy": Rung([*TEXT, "-lstdc++"], "relacy.o", []),
     "stress": Rung(["-O1", "-pthread", "tests/proof/stress.c", *CORE], "", ["150"]),

@@ -64,15 +64,19 @@ static struct vdsotime_line line_of(uint64_t generation, uint64_t counter)
 	return line;
 }
 
-static void publish_line(struct vdsotime_line line)
+static void publish_line(const struct vdsotime_line *value)
 {
+	struct vdsotime_line line = *value;
+
 	line.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&line);
 	page_publish(page, &line);
 }
 
 static void publish(uint64_t generation, uint64_t counter)
 {
-	publish_line(line_of(generation, counter));
+	const struct vdsotime_line line = line_of(generation, counter);
+
+	publish_line(&line);
 }
 
 static enum vdsotime_page_result read_ns(int32_t clock, int64_t *ret)
@@ -187,7 +191,7 @@ static void test_a_line_past_its_window_is_stale(void **state)
 
 	(void)state;
 	line.meta = 20;
-	publish_line(line);
+	publish_line(&line);
 	assert_int_equal(read_ns(VDSOTIME_PAGE_MONOTONIC, &now), VDSOTIME_PAGE_STALE);
 	assert_int_equal(now, -7);
 	assert_int_equal(vdsotime_page_read_sec(page, VDSOTIME_PAGE_MONOTONIC,
@@ -216,7 +220,7 @@ static void test_a_page_that_is_off_is_stale(void **state)
 
 	(void)state;
 	line.meta = VDSOTIME_META_OFF;
-	publish_line(line);
+	publish_line(&line);
 	assert_int_equal(read_ns(VDSOTIME_PAGE_MONOTONIC, &now), VDSOTIME_PAGE_STALE);
 }
 
@@ -229,7 +233,7 @@ static void test_bounds_grow_with_age(void **state)
 	(void)state;
 	line.extra[VDSOTIME_EXTRA_ERROR] = 1000;
 	line.extra[VDSOTIME_EXTRA_ERROR_GROWTH] = (UINT64_C(1) << 32) / 1000000; /* 1 ppm */
-	publish_line(line);
+	publish_line(&line);
 	assert_int_equal(
 		vdsotime_page_read_bounded(page, VDSOTIME_COUNTER_FENCE, &b), VDSOTIME_PAGE_READ);
 	/* a second old or a little more */
@@ -407,7 +411,7 @@ static void test_epoch_word_follows_the_epoch(void **state)
 
 	(void)state;
 	line.extra[VDSOTIME_EXTRA_EPOCH] = UINT64_C(0x1234567890);
-	publish_line(line);
+	publish_line(&line);
 	assert_int_equal(page->epoch, 0x34567890);
 }
 
@@ -425,7 +429,7 @@ static void publish_staircase(uint64_t generations)
 
 		line.meta = 21;
 		line.word[VDSOTIME_WORD_MONOTONIC] = g * 2000000;
-		publish_line(line);
+		publish_line(&line);
 	}
 }
 
@@ -460,7 +464,7 @@ static void test_a_stamp_of_the_future_or_in_a_gap_is_refused(void **state)
 
 	(void)state;
 	publish_staircase(10);
-	publish_line(late);
+	publish_line(&late);
 	/* generation 10 held for 2^21 ticks */
 	assert_true(resolve(10 * 1000000 + (1 << 21) - 1, &ns));
 	assert_false(resolve(10 * 1000000 + (1 << 21), &ns));
