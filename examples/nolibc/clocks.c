@@ -4,7 +4,10 @@
  * A program without libc: finds the vDSO from its initial stack, prints every clock with what it
  * costs to read it, and reads the page of a running vdsotimed.
  *
- *   cc -static -nostdlib -nostartfiles -ffreestanding ... clocks.c libvdsotime-core.a
+ * From the top of the source tree, with libvdsotime-core installed:
+ *
+ *   cc -I. -static -nostdlib -nostartfiles -ffreestanding -fno-stack-protector \
+ *       -o clocks examples/nolibc/clocks.c $(pkg-config --cflags --libs libvdsotime-core)
  *   VDSOTIME_RUNTIME_DIR=/some/dir ./clocks
  *
  * Leaves with 0; with 1 when a clock that must be there cannot be read, or disagrees with the
