@@ -26,9 +26,8 @@ struct runtime {
 
 /*
  * asked: a directory, or NULL for $VDSOTIME_RUNTIME_DIR, else /run/vdsotimed.  0; -EBUSY (another
- * daemon serves there); -EPERM (everyone may write in it); -EINVAL (what is named `lock` there is no
- * file); what open(2) said.  The reason has been
- * logged then.
+ * daemon serves there); -EPERM (everyone may write in it); -EINVAL (what is named `lock` there is
+ * no file); what open(2) said.  The reason has been logged then.
  */
 int runtime_enter(struct runtime *r, const char *asked);
 

@@ -42,9 +42,9 @@ int call_dir_too_long(const struct ctl *ctl);
  *
  * 0 and the reply's parameters (an empty object when it has none; the caller's to free); 1 when the
  * daemon answered with an error: its name in error, *ret its parameters.  Otherwise -ENAMETOOLONG;
- * -ENOENT, -ENOTDIR, -ECONNREFUSED (nobody listens there), -EACCES, and other errors of connect(2) and
- * send(2); -ETIMEDOUT; -ECONNRESET when the daemon closed before it had answered; -EMSGSIZE on a
- * reply above CALL_REPLY_BYTES_MAX; -EPROTO on one that is no Varlink reply.
+ * -ENOENT, -ENOTDIR, -ECONNREFUSED (nobody listens there), -EACCES, and other errors of connect(2)
+ * and send(2); -ETIMEDOUT; -ECONNRESET when the daemon closed before it had answered; -EMSGSIZE on
+ * a reply above CALL_REPLY_BYTES_MAX; -EPROTO on one that is no Varlink reply.
  */
 int call_method(const char *runtime_dir, const char *method, const struct value *parameters,
 	int64_t timeout_ns, char error[CALL_ERROR_BYTES], struct value **ret);

@@ -258,15 +258,13 @@ static void test_show_gives_the_properties_asked_for_in_that_order(void **state)
 	run_free(&run);
 	ctl.n_given = 3;
 	run_verb(&run, verb_show, &ctl, WHOLE);
-	assert_string_equal(run.out,
-		"page.generation=118204\nclocksource.current=tsc\n"
-		"synchronisation.maximumErrorNSec=\n");
+	assert_string_equal(run.out, "page.generation=118204\nclocksource.current=tsc\n"
+				     "synchronisation.maximumErrorNSec=\n");
 	run_free(&run);
 	ctl.json = CTL_JSON_SHORT;
 	run_verb(&run, verb_show, &ctl, WHOLE);
-	assert_string_equal(run.out,
-		"{\"page.generation\":118204,\"clocksource.current\":\"tsc\","
-		"\"synchronisation.maximumErrorNSec\":null}\n");
+	assert_string_equal(run.out, "{\"page.generation\":118204,\"clocksource.current\":\"tsc\","
+				     "\"synchronisation.maximumErrorNSec\":null}\n");
 	run_free(&run);
 	ctl.json = CTL_JSON_OFF;
 	run_verb(&run, verb_show, &ctl, NULL);
