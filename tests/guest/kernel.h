@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#define KERNEL_CLOCKSOURCE "/sys/devices/system/clocksource/clocksource0/"
+
 #define NSEC_PER_MSEC INT64_C(1000000)
 #define NSEC_PER_SEC INT64_C(1000000000)
 
