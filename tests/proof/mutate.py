@@ -25,7 +25,7 @@ C = ["cc", "-std=c11", "-D_GNU_SOURCE", "-w"]
 
 # What of a proof no mutant touches, and takes long to compile: once for all of them.
 SEARCH = ["c++", "-std=gnu++11", "-w", "-O1", "-DBRIEF", "-c", "tests/proof/relacy.cpp"]
-COMMON = {"relacy.o": SEARCH, "halves.o": SEARCH + ["-DHALVES"]}
+COMMON = {"relacy.o": SEARCH}
 TEXT = ["-O0", "tests/proof/relacy-page.c"]
 
 # words: the compiler's, with paths in the mutant's tree; common: one of COMMON, or ""; arguments: those of
@@ -38,7 +38,7 @@ LADDER = {
     "adversary": Rung(["-O0", *SANITIZE, "tests/proof/adversary.c"], "", ["1000", "50"]),
     "relacy": Rung([*TEXT, "-lstdc++"], "relacy.o", []),
     "stress": Rung(["-O1", "-pthread", "tests/proof/stress.c", *CORE], "", ["150"]),
-    "halves": Rung([*TEXT, "-DHALVES", "-lstdc++"], "halves.o", []),
+    "halves": Rung([*TEXT, "-DHALVES", "-lstdc++"], "relacy.o", []),
 }
 # No proof takes so long, unless a mutant waits for ever.
 SECONDS = 120
@@ -49,6 +49,12 @@ def compile_in(folder, words):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}:\n{done.stderr}")
+
+
+def compile_common(root, folder, name):
+    path = os.path.join(folder, name)
+    compile_in(root, [*COMMON[name], "-o", path])
+    return path
 
 
 def plant(root, folder, mutant):
@@ -72,7 +78,7 @@ def fails(folder, common, name):
     rung = LADDER[name]
     program = os.path.join(folder, name)
     # an object before the library that it needs
-    kept = [os.path.join(common, rung.common)] if rung.common else []
+    kept = [common[rung.common].result()] if rung.common else []
     compile_in(folder, C + kept + rung.words + ["-o", program])
     try:
         run = subprocess.run(
@@ -113,13 +119,9 @@ def main(root, numbers):
     chosen = [(i, m) for i, m in enumerate(MUTANTS, 1) if not numbers or i in numbers]
     survived = killed = equivalent = 0
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as common:
+    with tempfile.TemporaryDirectory() as kept:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done in [
-                pool.submit(compile_in, root, [*words, "-o", os.path.join(common, name)])
-                for name, words in COMMON.items()
-            ]:
-                done.result()
+            common = {name: pool.submit(compile_common, root, kept, name) for name in COMMON}
             # those that climb the whole ladder first, so that none is left over at the end
             order = sorted(chosen, key=lambda job: not job[1].equivalent)
             submitted = {i: pool.submit(judge, root, common, m) for i, m in order}

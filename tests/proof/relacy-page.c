@@ -7,12 +7,18 @@
 #define __atomic_load_n(p, order) ((__typeof__(*(p) + 0))shadow_load((p), sizeof(*(p)), (order)))
 #define __atomic_store_n(p, value, order) shadow_store((p), sizeof(*(p)), (value), (order))
 #define __atomic_thread_fence(order) shadow_fence(order)
-#if TEXT_HALVES == 2
+#ifdef HALVES
 #undef UINTPTR_MAX
 #define UINTPTR_MAX 0xffffffffu
 #endif
 #include "proto/page/page.c"
 #include "proto/page/publish.c"
+
+#if UINTPTR_MAX > 0xffffffffu
+const unsigned int text_parts = 1;
+#else
+const unsigned int text_parts = 2;
+#endif
 
 uint32_t text_line_begin(const struct vdsotime_line *line)
 {

@@ -21,12 +21,8 @@ struct vdsotime_line;
 struct vdsotime_page;
 struct vdsotime_point;
 
-/* Words are loaded and stored as 32-bit machines do, when compiled with HALVES. */
-#ifdef HALVES
-#define TEXT_HALVES 2
-#else
-#define TEXT_HALVES 1
-#endif
+/* Parts in which a word is moved: 2, as on 32-bit machines, when compiled with HALVES. */
+extern const unsigned int text_parts;
 
 /* What the text calls for the builtins; relacy.cpp has them. */
 uint64_t shadow_load(const void *p, size_t bytes, int order);

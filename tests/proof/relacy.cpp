@@ -12,7 +12,7 @@
  * told that its scheduler is the random one, and with a longer history: hence the two liberties taken.
  *
  * It ends well when the protocol holds, and does not hold with any one of its orders broken.  Compiled with
- * BRIEF it looks only whether two publications hold, with HALVES it takes words as 32-bit machines do.
+ * BRIEF it looks only whether two publications hold.
  */
 #include <relacy/pch.hpp>
 /* Relacy with a history of 32 stores to each variable instead of 3. */
@@ -57,12 +57,12 @@ static enum broken broken;
 static bool clocks;
 
 /* Modelled words of a line, and stores to them in one publication; the epoch word is modelled beside. */
-#define CELLS (1 + TEXT_HALVES + 1)
-#define STORES_PER_LINE (CELLS + 1)
+#define CELLS_MAX (1 + 2 + 1)
+#define STORES_PER_LINE (1 + text_parts + 1 + 1)
 #define STORES_PER_PUBLICATION (2 * STORES_PER_LINE + 1)
 
 static struct vdsotime_page page;
-static rl::atomic<uint64_t> (*cells)[CELLS];
+static rl::atomic<uint64_t> (*cells)[CELLS_MAX];
 static rl::atomic<uint64_t> *epoch;
 static unsigned release_fences;
 /* Stores that the writer lives for. */
@@ -83,7 +83,7 @@ static rl::atomic<uint64_t> *cell_of(const void *p)
 		if (p == (clocks ? &line->word[VDSOTIME_WORD_MONOTONIC]
 				 : &line->extra[VDSOTIME_EXTRA_GENERATION]))
 			return &cells[i][1];
-		for (unsigned j = 0; j < TEXT_HALVES; j++)
+		for (unsigned j = 0; j < text_parts; j++)
 			if (p == (const char *)&line->word[0] + 4 * j)
 				return &cells[i][2 + j];
 	}
@@ -227,7 +227,7 @@ static bool load(unsigned i, uint64_t *ret_generation)
  * and must not see less.  Each runs in one go, in this order; other orders end at once.
  */
 struct protocol : rl::test_suite<protocol, 3> {
-	rl::atomic<uint64_t> cell[2][CELLS];
+	rl::atomic<uint64_t> cell[2][CELLS_MAX];
 	rl::atomic<uint64_t> epoch_cell;
 	rl::atomic<uint64_t> told;
 	bool written, has_told;
@@ -245,7 +245,7 @@ struct protocol : rl::test_suite<protocol, 3> {
 		memset(&page.line, 0, sizeof(page.line));
 		memset(&page.ring[0], 0, 8 * sizeof(page.ring[0]));
 		for (unsigned i = 0; i < 2; i++)
-			for (unsigned j = 0; j < CELLS; j++)
+			for (unsigned j = 0; j < CELLS_MAX; j++)
 				cell[i][j].store(0, rl::mo_relaxed, $);
 		told.store(0, rl::mo_relaxed, $);
 		publish(1);
@@ -398,7 +398,7 @@ int main()
 	clocks = false;
 #if !BRIEF
 	/* with halves it takes a minute, and would tell no more */
-	if (TEXT_HALVES == 1 && !holds<deaths>(true))
+	if (text_parts == 1 && !holds<deaths>(true))
 		return 1;
 	for (int i = WHOLE + 1; i < BROKEN_END; i++) {
 		broken = (enum broken)i;
