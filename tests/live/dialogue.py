@@ -349,10 +349,10 @@ def test_configuration_in_force_is_told(program):
                 assert reply["files"] == [config.name]
                 return {s["name"]: s for s in reply["settings"]}
 
-            made = {"section": "Time", "name": "Period", "value": "50ms"}
+            made = {"section": "Time", "name": "Period", "value": "50ms", "origin": "file"}
             assert settings()["Period"] == {**made, "file": config.name, "line": 2}
             default = {"section": "Socket", "name": "StallTimeout", "value": "5s"}
-            assert settings()["StallTimeout"] == default
+            assert settings()["StallTimeout"] == {**default, "origin": "default"}
             level = settings()["Level"]
             assert (level["value"], level["configured"]) == ("notice", "info")
             config.write("[Socket]\nMaxPeers=100\nStallTimeout=1min\n")

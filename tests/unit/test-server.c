@@ -493,7 +493,7 @@ static void turn_in_order(struct world *w, const int *fds, int count)
 		while (replies(fds[i]) == 0) {
 			for (int later = i + 1; later < count; later++)
 				assert_int_equal(replies(fds[later]), 0);
-			w->keeper.time_ns += 1000000;
+			w->keeper.time_ns += 60 * INT64_C(1000000);
 			loop_once(w->loop, 1);
 		}
 	}
@@ -539,7 +539,7 @@ static void test_user_that_asks_too_much_waits_for_it(void **state)
 	close(other);
 	/* that they have gone is seen when their turn comes */
 	while (server_charges(w->server) > 0) {
-		w->keeper.time_ns += 1000000;
+		w->keeper.time_ns += 60 * INT64_C(1000000);
 		loop_once(w->loop, 1);
 	}
 }
