@@ -157,7 +157,16 @@ static void test_a_signal_handler_reads_on_the_same_handle(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+/* A sanitizer has an allocator of its own; clang says so by a feature, gcc by a macro. */
+#ifdef __has_feature
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+#if defined(__GLIBC__) && !SANITIZED
 
 /* The allocator with a counter in front, for the library too. */
 void *__libc_malloc(size_t bytes);
