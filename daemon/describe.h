@@ -75,8 +75,7 @@ struct json_object *describe_statistics(const struct statistics *s, const char *
 
 struct json_object *describe_chrony(const struct chrony_counts *c);
 
-/* Into o, as members: the configuration's files; and why the one read last is not in force, if so.
- */
+/* Into o, as members: the configuration's files, and why what was read last is not in force. */
 void describe_files(struct object *o, const char *key, const struct server_facts *f);
 void describe_refusal(struct object *o, const char *key, const struct server_facts *f);
 struct json_object *describe_setting(const struct server_setting *s);

@@ -66,8 +66,7 @@ enum server_setting_origin {
 	SERVER_SETTING_DEFAULT, /* nobody set it */
 	SERVER_SETTING_FILE,
 	SERVER_SETTING_COMMAND_LINE,
-	SERVER_SETTING_START /* what the files said at the start; what they say now takes a restart
-			      */
+	SERVER_SETTING_START /* the files, as they were at the start: it takes a restart */
 };
 
 /* A setting in force. */

@@ -89,6 +89,7 @@ const struct verb verbs[] = {
 		monitor_options, verb_monitor },
 	{ "events", "", 0, 0, "the disturbances of the clocks that are still known", NULL,
 		verb_events },
+	{ "page", "", 0, 0, "the shared page, decoded word by word", NULL, verb_page },
 	{ "stats", "", 0, 0, "what the daemon's sockets have done", NULL, verb_stats },
 	{ "cat-config", "", 0, 0, "the configuration files, as they are now", cat_config_options,
 		verb_cat_config },

@@ -34,6 +34,7 @@ VERBS = [
     ["wait"],
     ["monitor", "--count=2", "--interval=10ms"],
     ["events"],
+    ["page"],
     ["stats"],
     ["cat-config"],
     ["call", "GetStatus"],
@@ -361,6 +362,41 @@ def test_monitor_prints_its_lines_and_sees_the_page_go(program, ctl):
         watching.stdout.close()
 
 
+def test_page_is_decoded(program, ctl):
+    with Served(program, ctl) as d:
+        if not d.page:
+            raise tap.Skip("the page is not in use on this machine")
+        before = d.run("status", "-j").json()["page"]
+        told = d.run("page", "-j").json()
+        after = d.run("status", "-j").json()["page"]
+        assert_equal(told["header"]["sizeBytes"], before["sizeBytes"])
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as f:
+            assert_equal(told["header"]["bootId"], f.read().strip().replace("-", ""))
+        assert told["on"] and told["ageNSec"] < told["windowNSec"]
+        for line in told["lines"]:
+            assert line["intact"] and not line["off"] and line["seq"] % 2 == 0, line
+            assert before["generation"] - 1 <= line["generation"] <= after["generation"], line
+            assert_equal(line["epoch"] & 0xFFFFFFFF, told["epochWord"])
+            now_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+            behind_ns = now_ns - line["monotonicNSec"] - line["realtimeOffsetNSec"]
+            assert 0 <= behind_ns < PATIENCE_S * 1000000000, line
+        ring = told["ring"]
+        assert 1 <= ring["lines"] <= 1024
+        assert_equal(ring["lines"], ring["newestGeneration"] - ring["oldestGeneration"] + 1)
+        text = d.run("page").out
+        assert re.search(r"^realtimeOffsetNSec +\d+ +\d+$", text, re.M), text
+
+
+def test_a_page_that_is_off_is_not_shown(program, ctl):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+        config.write("[Time]\nCounter=off\n")
+        config.flush()
+        with Daemon(program, f"--config={config.name}") as d:
+            result = run(ctl, f"--runtime-dir={d.runtime_dir}", "page")
+            assert_equal((result.code, result.out), (DEGRADED, ""))
+            assert_one_line(result.err, "not to be read here")
+
+
 def test_events_and_statistics_are_told(program, ctl):
     with Served(program, ctl) as d:
         assert_equal(d.run("events").code, OK)
@@ -488,6 +524,7 @@ def test_without_a_daemon_each_verb_says_so_or_does_what_it_can(_, ctl):
         "verify": NOT_RUNNING,
         "monitor": OK,
         "events": NOT_RUNNING,
+        "page": NOT_RUNNING,
         "stats": NOT_RUNNING,
         "cat-config": NOT_RUNNING,
         "call": NOT_RUNNING,

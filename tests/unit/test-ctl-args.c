@@ -21,6 +21,7 @@ struct parsed {
 	char *message;
 	size_t message_bytes;
 	char *words[WORDS_MAX];
+	char *owned[WORDS_MAX]; /* the same, as args_parse() has not seen them */
 };
 
 static const struct args_env pipe_env = { .no_color = false, .out_is_terminal = false };
@@ -38,6 +39,7 @@ static void parse(struct parsed *p, const struct args_env *env, const char *line
 		w = strtok_r(NULL, " ", &rest))
 		p->words[argc++] = strdup(w);
 	free(copy);
+	memcpy(p->owned, p->words, sizeof(p->owned));
 	p->ctl.out = stdout;
 	p->ctl.err = open_memstream(&p->message, &p->message_bytes);
 	assert_non_null(p->ctl.err);
@@ -47,8 +49,8 @@ static void parse(struct parsed *p, const struct args_env *env, const char *line
 
 static void done(struct parsed *p)
 {
-	for (int i = 0; i < WORDS_MAX && p->words[i]; i++)
-		free(p->words[i]);
+	for (int i = 0; i < WORDS_MAX && p->owned[i]; i++)
+		free(p->owned[i]);
 	free(p->message);
 }
 
