@@ -33,6 +33,8 @@ static int hold_standard_descriptors(void)
 	return 0;
 }
 
+static char buffer[1 << 16];
+
 int main(int argc, char **argv)
 {
 	struct args_env env = environment();
@@ -42,6 +44,8 @@ int main(int argc, char **argv)
 
 	if (hold_standard_descriptors() < 0)
 		return CTL_FAILURE;
+	/* A result is written in one go, at the end: so that it can be told why it could not be. */
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	status = args_parse(&ctl, &env, argc, argv, &args);
 	if (status != CTL_OK)
 		return status;

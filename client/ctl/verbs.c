@@ -91,6 +91,7 @@ const struct verb verbs[] = {
 		verb_events },
 	{ "page", "", 0, 0, "the shared page, decoded word by word", NULL, verb_page },
 	{ "stats", "", 0, 0, "what the daemon's sockets have done", NULL, verb_stats },
+	{ "metrics", "", 0, 0, "state and statistics for Prometheus", NULL, verb_metrics },
 	{ "cat-config", "", 0, 0, "the configuration files, as they are now", cat_config_options,
 		verb_cat_config },
 	{ "reload", "", 0, 0, "read the configuration again and put it in force", NULL,

@@ -53,6 +53,7 @@ ctl_verb_fn verb_monitor;
 ctl_verb_fn verb_events;
 ctl_verb_fn verb_page;
 ctl_verb_fn verb_stats;
+ctl_verb_fn verb_metrics;
 ctl_verb_fn verb_cat_config;
 ctl_verb_fn verb_reload;
 ctl_verb_fn verb_call;

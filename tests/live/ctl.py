@@ -36,6 +36,7 @@ VERBS = [
     ["events"],
     ["page"],
     ["stats"],
+    ["metrics"],
     ["cat-config"],
     ["call", "GetStatus"],
     ["help"],
@@ -131,7 +132,7 @@ def test_status_in_json_is_the_daemons_and_the_readers(program, ctl):
 def test_json_is_json_in_both_styles(program, ctl):
     with Served(program, ctl) as d:
         for verb in VERBS:
-            if verb[0] in SILENT:
+            if verb[0] in SILENT + ["metrics"]:
                 continue
             for style in ("--json=short", "--json=pretty", "-j"):
                 result = d.run(*verb, style)
@@ -409,6 +410,44 @@ def test_events_and_statistics_are_told(program, ctl):
         assert "stamp" in text.out and "varlink" in text.out
 
 
+def samples(text):
+    """Of Prometheus's text format, as strictly as it may be written: name and labels -> value."""
+    found, kinds, name = {}, {}, None
+    for line in text.splitlines():
+        if head := re.fullmatch(r"# HELP (\w+) (\S.*)", line):
+            name = head[1]
+            assert name not in kinds, f"{name} comes twice"
+        elif head := re.fullmatch(r"# TYPE (\w+) (counter|gauge)", line):
+            assert_equal(head[1], name)
+            kinds[name] = head[2]
+            assert_equal(name.endswith("_total"), head[2] == "counter", name)
+        else:
+            sample = re.fullmatch(r'(\w+)((?:\{\w+="\w+"(?:,\w+="\w+")*\})?) (-?\d+(?:\.\d+)?)', line)
+            assert sample and sample[1] == name and name in kinds, line
+            found[sample[1] + sample[2]] = float(sample[3])
+    return found
+
+
+def test_metrics_are_the_numbers_of_status_and_stats(program, ctl):
+    with Served(program, ctl) as d:
+        result = d.run("metrics")
+        assert_equal((result.code, result.err), (OK, ""))
+        found = samples(result.out)
+        status = d.run("status", "-j").json()
+        assert_equal((found["vdsotime_up"], found["vdsotime_configuration_refused"]), (1, 0))
+        assert_equal(found["vdsotime_page_on"], status["page"]["on"])
+        assert_equal(found["vdsotime_page_period_seconds"] * 1e9 // 1, status["page"]["periodNSec"])
+        assert 0 < found["vdsotime_page_publications_total"] <= status["page"]["generation"]
+        state = status["synchronisation"]["state"]
+        assert_equal(found[f'vdsotime_synchronisation_state{{state="{state}"}}'], 1)
+        assert found['vdsotime_socket_accepted_total{socket="varlink"}'] >= 2
+        assert ("vdsotime_synchronisation_error_seconds" in found) == ("errorNSec" in status["synchronisation"])
+        if d.page:
+            assert 0 < found["vdsotime_tracking_bound_seconds"] < 1
+    result = run(ctl, "--runtime-dir=/nonexistent", "metrics")
+    assert_equal((result.code, samples(result.out)), (NOT_RUNNING, {"vdsotime_up": 0}))
+
+
 def test_reload_tells_what_is_wrong_with_the_configuration(program, ctl):
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
         with Daemon(program, f"--config={config.name}") as d:
@@ -526,6 +565,7 @@ def test_without_a_daemon_each_verb_says_so_or_does_what_it_can(_, ctl):
         "events": NOT_RUNNING,
         "page": NOT_RUNNING,
         "stats": NOT_RUNNING,
+        "metrics": NOT_RUNNING,
         "cat-config": NOT_RUNNING,
         "call": NOT_RUNNING,
         "help": OK,
@@ -705,6 +745,7 @@ def test_wrong_command_lines_are_usage(_, ctl):
         ["monitor", "sundial"],
         ["call"],
         ["call", "x" * 300],
+        ["metrics", "-j"],
         ["help", "frobnicate"],
     ]
     for args in cases:
