@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#include <json-c/json.h>
-
 #include <vdsotime/vdso.h>
 
 #include "daemon/object.h"
