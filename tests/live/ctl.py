@@ -251,6 +251,8 @@ def test_bench_leaves_out_what_the_page_alone_can_answer(_, ctl):
     assert_equal(result.code, OK)
     left_out = {r["subject"]: r["reason"] for r in result.json()["results"] if not r["path"]}
     assert {"interval", "resolve"} <= set(left_out) and all(left_out.values()), left_out
+    text = run(ctl, "--runtime-dir=/nonexistent", "bench", "--seconds=50ms").out
+    assert "Left out: vdsotime_interval: " in text and "has no bound" not in text, text
 
 
 def test_verify_finds_nothing(program, ctl):
@@ -550,6 +552,22 @@ def test_call_prints_each_reply_of_many(program, ctl):
         result = d.run("call", "Monitor", wanted)
         assert_equal((result.code, result.out), (FAILURE, ""))
         assert_one_line(result.err, "with --more")
+
+
+def test_the_programs_in_the_manual_work(program, ctl):
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "man")
+    with Served(program, ctl) as d:
+        for page in ("vdsotime-stamp.7.scd", "vdsotime-varlink.7.scd"):
+            with open(os.path.join(folder, page), encoding="utf-8") as f:
+                blocks = re.findall(r"^```\n(.*?)^```", f.read(), re.M | re.S)
+            code = [b for b in blocks if b.startswith("import ")][0]
+            code = code.replace("/run/vdsotimed", d.runtime_dir).replace("\\\\", "\\")
+            before_ns = time.time_ns() - 10**9
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+            assert_equal((done.returncode, done.stderr), (0, ""), page)
+            told_ns = [int(n) for n in re.findall(r"\b\d{19}\b", done.stdout)]
+            late_ns = before_ns + (PATIENCE_S + 60) * 10**9  # TAI is some 37 s ahead
+            assert told_ns and all(before_ns < n < late_ns for n in told_ns), done.stdout
 
 
 def test_without_a_daemon_each_verb_says_so_or_does_what_it_can(_, ctl):
