@@ -248,47 +248,45 @@ static bool is_good(const struct verify *v)
 	return all_are_read(v) && v->missed == 0;
 }
 
-static void print_text(const struct ctl *ctl, const struct verify *v)
+static const struct text_column columns[] = {
+	{ "CLOCK", false },
+	{ "SAMPLES", true },
+	{ "P50", true },
+	{ "P99", true },
+	{ "MAX", true },
+	{ "+/-", true },
+	{ "OUTSIDE", true },
+	{ "BACKWARD", true },
+	{ "RELAXED", true },
+	{ "2 THREADS", true },
+};
+enum { COLUMNS = sizeof(columns) / sizeof(*columns) };
+
+static void print_row(struct table *table, clockid_t id, const struct checked_clock *c)
 {
-	static const struct text_column columns[] = {
-		{ "CLOCK", false },
-		{ "SAMPLES", true },
-		{ "P50", true },
-		{ "P99", true },
-		{ "MAX", true },
-		{ "+/-", true },
-		{ "OUTSIDE", true },
-		{ "BACKWARD", true },
-		{ "RELAXED", true },
-		{ "2 THREADS", true },
-	};
-	enum { COLUMNS = sizeof(columns) / sizeof(*columns) };
-	struct table *table = table_new(columns, COLUMNS);
 	char text[HUMANE_BYTES];
 
-	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
-		const struct checked_clock *c = &v->clocks[i];
-
-		table_cell(table, "%s", clockid_name(clockid_page[i]));
-		if (!c->on_page) {
-			for (int column = 1; column < COLUMNS; column++)
-				table_cell(table, "-");
-			continue;
-		}
-		table_cell(table, "%zu", c->differences.count);
-		table_cell(table, "%s", humane_duration(text, c->difference.median));
-		table_cell(table, "%s", humane_duration(text, c->difference.p99));
-		table_cell(table, "%s", humane_duration(text, c->difference.maximum));
-		table_cell(table, "%s", humane_duration(text, c->uncertainty.median));
-		table_cell(table, "%" PRIu64, c->outside);
-		table_cell(table, "%" PRIu64, c->ordered.backward);
-		table_cell(table, "%" PRIu64, c->relaxed.backward);
-		table_cell(table, "%" PRIu64, c->pair.backward);
-	}
-	table_print(ctl, table);
-	table_free(table);
-	if (!ctl->legend)
+	table_cell(table, "%s", clockid_name(id));
+	if (!c->on_page) {
+		for (int column = 1; column < COLUMNS; column++)
+			table_cell(table, "-");
 		return;
+	}
+	table_cell(table, "%zu", c->differences.count);
+	table_cell(table, "%s", humane_duration(text, c->difference.median));
+	table_cell(table, "%s", humane_duration(text, c->difference.p99));
+	table_cell(table, "%s", humane_duration(text, c->difference.maximum));
+	table_cell(table, "%s", humane_duration(text, c->uncertainty.median));
+	table_cell(table, "%" PRIu64, c->outside);
+	table_cell(table, "%" PRIu64, c->ordered.backward);
+	table_cell(table, "%" PRIu64, c->relaxed.backward);
+	table_cell(table, "%" PRIu64, c->pair.backward);
+}
+
+static void print_remarks(const struct ctl *ctl, const struct verify *v)
+{
+	char text[HUMANE_BYTES];
+
 	fputs("\n|page - kernel|, bracketed, each known to within +/-; outside: beyond the bound that the "
 	      "page gives;\nbackward: of reads in one thread, ordered and relaxed, and of ordered reads "
 	      "across two.\n",
@@ -302,6 +300,18 @@ static void print_text(const struct ctl *ctl, const struct verify *v)
 			fprintf(ctl->out, "Not on the page here, not verified: %s.\n",
 				clockid_name(clockid_page[i]));
 	}
+}
+
+static void print_text(const struct ctl *ctl, const struct verify *v)
+{
+	struct table *table = table_new(columns, COLUMNS);
+
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++)
+		print_row(table, clockid_page[i], &v->clocks[i]);
+	table_print(ctl, table);
+	table_free(table);
+	if (ctl->legend)
+		print_remarks(ctl, v);
 }
 
 static struct value *relay_value(const struct relay_count *count)
