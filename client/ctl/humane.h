@@ -28,7 +28,7 @@ const char *humane_difference(char buf[HUMANE_BYTES], int64_t difference_ns);
 /* "2026-11-23T16:09:46.123456789" and zone ("Z"): ns since 1970 without leap seconds. */
 const char *humane_date(char buf[HUMANE_BYTES], int64_t time_ns, const char *zone);
 
-/* The part of an epoch that counts, from 1 for each page; above it, what tells pages apart. */
+/* The part of an epoch that counts disturbances; above it is what tells pages apart. */
 static inline uint32_t humane_epoch(uint64_t epoch)
 {
 	return (uint32_t)epoch;
