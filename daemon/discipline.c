@@ -23,6 +23,9 @@
 #define JUMP_NS 1000.0
 #define WANDER 200e-6
 
+/* A rate that holds for so long is proven: ns. */
+#define PROOF_NS 5e6
+
 /* A line is bent when it differs by this (relative) from the clock's own rate. */
 #define BENT 1e-3
 
@@ -50,7 +53,7 @@ void discipline_init(struct discipline *d, const struct rate_registration *regis
 
 bool discipline_ready(const struct discipline *d)
 {
-	return d->monotonic.known && d->rate.ns_per_tick > 0;
+	return d->monotonic.known && d->rate.ns_per_tick > 0 && d->proof != DISCIPLINE_UNPROVEN;
 }
 
 void discipline_restart(struct discipline *d)
@@ -92,14 +95,40 @@ static bool has_jumped(const struct model *m, const struct sample_point *p, doub
 				     ticks * m->slope * slew + noise + model_bound_ns(m) + JUMP_NS;
 }
 
-static bool look_for_jump(const struct discipline *d, const struct sample *s, uint64_t max_slew_ppb)
+static bool has_raw_jumped(const struct discipline *d, const struct sample *s)
 {
-	double wander = d->rate.exact ? 1e-6 : WANDER + d->rate.uncertainty;
+	return has_jumped(&d->raw, &s->raw, d->rate.exact ? 1e-6 : WANDER + d->rate.uncertainty);
+}
 
-	return d->monotonic.known &&
-	       (has_jumped(&d->raw, &s->raw, wander) ||
-		       has_jumped(&d->monotonic, &s->monotonic,
-			       (double)max_slew_ppb * PPB + d->rate.uncertainty));
+/* The counter has jumped; or its rate is wrong, if that happens twice in a row, or to a new one. */
+static void doubt_rate(struct discipline *d)
+{
+	const struct rate_registration registration = d->rate.registration;
+
+	if (d->proof == DISCIPLINE_PROVEN) {
+		d->proof = DISCIPLINE_DOUBTED;
+		return;
+	}
+	rate_init(&d->rate, &registration);
+	d->proof = DISCIPLINE_UNPROVEN;
+}
+
+static void look_for_jump(struct discipline *d, const struct sample *s, uint64_t max_slew_ppb,
+	struct discipline_news *ret)
+{
+	double since_ns = (double)(s->raw.counter_ticks - d->raw.last.counter_ticks) * d->raw.slope;
+	bool raw_jumped = has_raw_jumped(d, s);
+
+	if (raw_jumped || has_jumped(&d->monotonic, &s->monotonic,
+				  (double)max_slew_ppb * PPB + d->rate.uncertainty)) {
+		ret->jumped = true;
+		ret->jump_ns = llround(model_distance_ns(&d->monotonic, &s->monotonic));
+		discipline_restart(d);
+	}
+	if (raw_jumped)
+		doubt_rate(d);
+	else if (since_ns >= PROOF_NS)
+		d->proof = DISCIPLINE_PROVEN;
 }
 
 void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_slew_ppb,
@@ -114,11 +143,8 @@ void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_s
 		ret->rate_changed = true;
 		ret->rate_change_ppb = llround((factor - d->factor) / PPB);
 	}
-	if (look_for_jump(d, s, max_slew_ppb)) {
-		ret->jumped = true;
-		ret->jump_ns = llround(model_distance_ns(&d->monotonic, &s->monotonic));
-		discipline_restart(d);
-	}
+	if (d->monotonic.known)
+		look_for_jump(d, s, max_slew_ppb, ret);
 	rate_add(&d->rate, &s->raw);
 	d->factor = factor;
 	if (d->rate.ns_per_tick <= 0)

@@ -29,8 +29,17 @@
 #include "daemon/rate.h"
 #include "daemon/sampler.h"
 
+/* What a rate is worth: one fitted over a jump of the counter would have it jump ever after. */
+enum discipline_proof {
+	DISCIPLINE_UNPROVEN, /* a line by it might be anywhere */
+	DISCIPLINE_PROVEN, /* it has brought the counter to where a later sample was */
+	DISCIPLINE_DOUBTED /* and then has not, for once: it was the counter that jumped, if
+			      anything */
+};
+
 struct discipline {
 	struct rate rate;
+	enum discipline_proof proof; /* of the rate */
 	struct model monotonic;
 	struct model raw;
 	double factor; /* of MONOTONIC's rate over RAW's as adjtimex has it */
@@ -62,7 +71,7 @@ struct discipline_order {
 
 void discipline_init(struct discipline *d, const struct rate_registration *registration);
 
-/* True once the rate is known well enough to make a line. */
+/* True once the rate is known well enough to make a line, and proven. */
 bool discipline_ready(const struct discipline *d);
 
 /*

@@ -82,7 +82,7 @@ static uint32_t cost_ns(const struct os *os, int (*read)(void *ctx, int32_t cloc
 	return (uint32_t)(best / COST_READS);
 }
 
-/* Samples until there is a rate: two, unless the machine was held up meanwhile. */
+/* Samples until there is a rate, and its proof: three, unless the machine was held up meanwhile. */
 static int calibrate(struct keeper *k)
 {
 	struct news ignored = { 0 };

@@ -32,7 +32,7 @@ FAULTS = [
     ('a set clock is not noticed', 'daemon/keeper-look.c',
      'if (step != 0 || tai_change != 0)\n\t\tk->disturbed = true;', ''),
     ('a jump of the counter is not noticed', 'daemon/discipline.c',
-     'if (look_for_jump(d, s, max_slew_ppb)) {', 'if (look_for_jump(d, s, max_slew_ppb) && !d) {'),
+     'return ticks <= 0 ||', 'return 0 &&'),
     ('what the VMClock tells is not noticed', 'daemon/keeper.c',
      'k->moved = moved;', '(void)moved;'),
 ]

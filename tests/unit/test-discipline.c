@@ -114,17 +114,55 @@ static void expect_monotone(const struct vdsotime_line *old, const struct vdsoti
 	}
 }
 
-static void test_no_line_before_there_is_a_rate(void **state)
+static void test_no_line_before_there_is_a_rate_and_its_proof(void **state)
 {
 	(void)state;
 	discipline_init(&d, &tsc);
 	assert_false(discipline_ready(&d));
+	for (int i = 0; i < 3; i++) {
+		sample();
+		assert_int_equal(discipline_ready(&d), i == 2);
+		fake_os_pass(&f, 10 * MS);
+	}
+	assert_true(discipline_is_moving(&d));
+}
+
+/* The first two samples make a rate; what came between them is in it. */
+static void test_rate_over_a_jump_is_not_believed(void **state)
+{
+	(void)state;
+	discipline_init(&d, &tsc);
 	sample();
+	fake_os_pass(&f, 10 * MS);
+	f.counter_offset += ticks_of(9 * MS);
+	sample();
+	assert_true(d.rate.ns_per_tick > 0);
 	assert_false(discipline_ready(&d));
+	for (int i = 0; i < 3; i++) {
+		fake_os_pass(&f, 10 * MS);
+		sample();
+		assert_int_equal(news.jumped, i == 0);
+	}
+	assert_true(discipline_ready(&d));
+	assert_true(fabs(d.rate.ns_per_tick / f.ns_per_tick - 1) < 1e-4);
+}
+
+/* Once it is the counter that has jumped; twice in a row it is the rate. */
+static void test_proven_rate_is_given_up_at_the_second_jump(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		f.counter_offset += ticks_of(3 * MS);
+		fake_os_pass(&f, 10 * MS);
+		sample();
+		assert_true(news.jumped);
+		assert_int_equal(discipline_ready(&d), i == 0);
+	}
+	fake_os_pass(&f, 10 * MS);
+	sample();
 	fake_os_pass(&f, 10 * MS);
 	sample();
 	assert_true(discipline_ready(&d));
-	assert_true(discipline_is_moving(&d));
 }
 
 static void test_quiet_clock_settles_and_stays_near(void **state)
@@ -385,7 +423,9 @@ static void test_page_error_is_page_less_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_no_line_before_there_is_a_rate, begin),
+		cmocka_unit_test_setup(test_no_line_before_there_is_a_rate_and_its_proof, begin),
+		cmocka_unit_test_setup(test_rate_over_a_jump_is_not_believed, begin),
+		cmocka_unit_test_setup(test_proven_rate_is_given_up_at_the_second_jump, begin),
 		cmocka_unit_test_setup(test_quiet_clock_settles_and_stays_near, begin),
 		cmocka_unit_test_setup(test_line_meets_the_model_at_the_target, begin),
 		cmocka_unit_test_setup(
