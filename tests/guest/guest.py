@@ -53,8 +53,8 @@ MACHINES = {
     'clocks': Machine('tsc=reliable',
                       'rest steps crowd insert delete frequency tick clocksource era era rest '
                       'lost off'),
-    'hands': Machine('tsc=reliable', 'rest race cpu suspend pause stall rewind rest', REAL),
-    'hpet': Machine('clocksource=hpet tsc=reliable', 'ratio rest', REAL),
+    'hands': Machine('tsc=reliable', 'still race cpu suspend pause stall rewind still', REAL),
+    'hpet': Machine('clocksource=hpet tsc=reliable', 'ratio still', REAL),
     'unstable': Machine('tsc=unstable', 'off'),
     'notsc': Machine('notsc', 'off'),
     'novdso': Machine('vdso=0 tsc=reliable', 'rest steps clocksource'),

@@ -7,6 +7,7 @@
 
 /* By the kernel's own calls: disturb-clocks.c. */
 void scenario_rest(void);
+void scenario_still(void);
 void scenario_steps(void);
 void scenario_crowd(void);
 void scenario_insert(void);

@@ -29,6 +29,7 @@ static const struct {
 	void (*run)(void);
 } scenarios[] = {
 	{ "rest", scenario_rest },
+	{ "still", scenario_still },
 	{ "steps", scenario_steps },
 	{ "crowd", scenario_crowd },
 	{ "insert", scenario_insert },
