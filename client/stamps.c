@@ -8,7 +8,7 @@
  * when it comes, but for what it says of a subscription.
  *
  * The one thing a reader would get wrong: a tick that was met before the reply to SUBSCRIBE is one
- * of the subscription before.
+ * of the subscription before; so it is only the reply to the last SUBSCRIBE that begins anything.
  */
 #include <errno.h>
 #include <poll.h>
@@ -32,7 +32,8 @@ struct vdsotime_stamps {
 	int fd;
 	int broken; /* 0, or the error that ended the connection */
 	uint64_t owed; /* replies that nobody waits for any more */
-	bool wanted; /* by the last SUBSCRIBE: a subscription, and not the end of one */
+	uint64_t subscribing; /* SUBSCRIBEs whose replies have not come */
+	bool wanted; /* by the last of them: a subscription, and not the end of one */
 	bool subscribed;
 	size_t first_tick;
 	size_t n_ticks;
@@ -115,12 +116,24 @@ static int packet_receive(struct vdsotime_stamps *s, int64_t deadline_ns, size_t
 	}
 }
 
+/* The reply to a SUBSCRIBE: it ends what was before, and the last of all may begin something. */
+static void subscription_settle(struct vdsotime_stamps *s)
+{
+	s->subscribing--;
+	s->n_ticks = 0;
+	s->subscribed = s->subscribing == 0 && s->wanted && s->records[0].error == 0;
+}
+
 /* What nobody waits for any more, but a late SUBSCRIBE is in force all the same. */
-static void reply_drop(struct vdsotime_stamps *s)
+static int reply_drop(struct vdsotime_stamps *s)
 {
 	s->owed--;
-	if (s->records[0].op == STAMP_OP_SUBSCRIBE)
-		s->subscribed = s->wanted && s->records[0].error == 0;
+	if (s->records[0].op != STAMP_OP_SUBSCRIBE)
+		return 0;
+	if (s->subscribing == 0)
+		return broken(s, EPROTO);
+	subscription_settle(s);
+	return 0;
 }
 
 /*
@@ -142,7 +155,7 @@ static int packet_take(struct vdsotime_stamps *s, int64_t deadline_ns, size_t *r
 			return broken(s, EPROTO);
 		ticks_keep(s, count);
 	} else if (s->owed > 0) {
-		reply_drop(s);
+		return reply_drop(s);
 	} else {
 		*ret_bytes = bytes;
 	}
@@ -322,13 +335,14 @@ int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id, uint32_t 
 		r = requests_send(s, 1, deadline_ns);
 	if (r < 0)
 		return r;
+	s->subscribing++;
 	s->wanted = interval_us != 0;
 	s->subscribed = false;
 	s->n_ticks = 0;
 	r = reply_wait(s, 1, deadline_ns);
 	if (r < 0)
 		return r;
-	s->subscribed = s->wanted && s->records[0].error == 0;
+	subscription_settle(s);
 	return s->records[0].error;
 }
 

@@ -374,6 +374,43 @@ static void test_a_subscription_whose_reply_is_late_is_one_all_the_same(void **s
 	assert_false(is_readable());
 }
 
+/* What comes before the last reply of all is of no subscription that anybody still wants. */
+static void test_of_two_late_subscriptions_the_last_one_counts(void **state)
+{
+	int64_t ns;
+
+	(void)state;
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 2, &ms), -ETIMEDOUT);
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, MONOTONIC, 1000, 0, &ms), -ETIMEDOUT);
+	say_subscribed(0);
+	say_tick(1, 0, 0);
+	say_tick(2, 0, STAMP_FLAG_LAST);
+	say_subscribed(0);
+	say_tick(3, 0, 0);
+	say_stamp(77);
+	say_tick(4, 0, 0);
+	assert_int_equal(ask_one(&ns), 0);
+	assert_int_equal(ns, 77);
+	assert_int_equal(tick(0), 3);
+	assert_int_equal(tick(0), 4);
+	assert_int_equal(tick(0), -ETIMEDOUT);
+	/* the end of one is late, and the next one's reply is waited for */
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 1, &ms), -ETIMEDOUT);
+	say_subscribed(0);
+	say_tick(5, 0, STAMP_FLAG_LAST);
+	subscribe();
+	say_tick(6, 0, 0);
+	assert_int_equal(tick(0), 6);
+	assert_int_equal(tick(0), -ETIMEDOUT);
+	/* refused, though the one before it was not */
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 0, &ms), -ETIMEDOUT);
+	say_subscribed(0);
+	say_tick(7, 0, 0);
+	say_subscribed(-EDQUOT);
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, MONOTONIC, 1000, 0, &ms), -EDQUOT);
+	assert_int_equal(tick(0), -ENODATA);
+}
+
 static void test_what_was_not_sent_leaves_the_subscription(void **state)
 {
 	const struct timespec bad = { .tv_nsec = -1 };
@@ -535,6 +572,11 @@ static void test_what_is_not_of_the_protocol_ends_the_connection(void **state)
 	assert_int_equal(ask_one(&ns), -EPROTO);
 	stop(state);
 	start(state);
+	assert_int_equal(ask_one(&ns), -ETIMEDOUT);
+	say_subscribed(0);
+	assert_int_equal(ask_one(&ns), -EPROTO);
+	stop(state);
+	start(state);
 	/* longer than any packet may be */
 	static struct stamp_record long_reply[VDSOTIME_STAMPS_MAX + 1];
 
@@ -649,6 +691,7 @@ int main(void)
 		TEST(test_a_new_subscription_takes_the_place_of_the_old),
 		TEST(test_a_late_reply_is_not_taken_for_the_next),
 		TEST(test_a_subscription_whose_reply_is_late_is_one_all_the_same),
+		TEST(test_of_two_late_subscriptions_the_last_one_counts),
 		TEST(test_what_was_not_sent_leaves_the_subscription),
 		TEST(test_what_has_come_is_taken_in_without_a_subscription),
 		TEST(test_timeouts),
