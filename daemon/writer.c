@@ -128,13 +128,25 @@ int writer_init(struct writer *w, int fd, const struct page_identity *identity, 
 	return r;
 }
 
+/*
+ * Counters rise with generations, by which stamps find their line in the ring.  Where the counter
+ * has begun anew, no line of before is to be in reach.
+ */
+static uint64_t next_generation(const struct vdsotime_line *last, const struct vdsotime_line *next)
+{
+	uint64_t ahead = next->word[VDSOTIME_WORD_COUNTER] - last->word[VDSOTIME_WORD_COUNTER];
+
+	return last->extra[VDSOTIME_EXTRA_GENERATION] +
+	       ((int64_t)ahead < 0 ? VDSOTIME_PAGE_RING : 1);
+}
+
 void writer_publish(struct writer *w, const struct vdsotime_line *line)
 {
 	uint64_t epoch = w->line.extra[VDSOTIME_EXTRA_EPOCH];
-	uint64_t generation = w->line.extra[VDSOTIME_EXTRA_GENERATION];
+	uint64_t generation = next_generation(&w->line, line);
 
 	w->line = *line;
-	w->line.extra[VDSOTIME_EXTRA_GENERATION] = generation + 1;
+	w->line.extra[VDSOTIME_EXTRA_GENERATION] = generation;
 	w->line.extra[VDSOTIME_EXTRA_CHECK] = vdsotime_line_check(&w->line);
 	page_publish(w->page, &w->line);
 	if (w->line.extra[VDSOTIME_EXTRA_EPOCH] != epoch)

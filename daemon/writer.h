@@ -43,8 +43,8 @@ int writer_init(struct writer *w, int fd, const struct page_identity *identity, 
 void writer_deinit(struct writer *w);
 
 /*
- * Publish line; EXTRA_GENERATION is counted up here.  Waiters on the epoch word are woken where it
- * changed.
+ * Publish line; EXTRA_GENERATION is counted up here, by a whole ring where the counter went back.
+ * Waiters on the epoch word are woken where it changed.
  */
 void writer_publish(struct writer *w, const struct vdsotime_line *line);
 

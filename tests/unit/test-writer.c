@@ -45,6 +45,15 @@ static int end(void **state)
 	return 0;
 }
 
+/* At a tick a ns. */
+static void publish_at(uint64_t counter, uint64_t monotonic_ns)
+{
+	struct vdsotime_line line = { .meta = 30,
+		.word = { counter, UINT64_C(1) << 32, monotonic_ns } };
+
+	writer_publish(&w, &line);
+}
+
 static void publish(uint64_t counter, uint64_t epoch)
 {
 	struct vdsotime_line line = { .meta = 30, .word = { counter, 1, counter * 2 } };
@@ -115,6 +124,22 @@ static void test_publications_are_counted(void **state)
 		assert_int_equal(w.line.extra[VDSOTIME_EXTRA_GENERATION], i);
 	}
 	assert_int_equal(w.page->epoch, 7);
+}
+
+static void test_stamps_find_no_line_of_a_counter_that_has_begun_anew(void **state)
+{
+	int64_t ns;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 600; i++)
+		publish(i << 20, 0);
+	for (uint64_t i = 1; i <= 300; i++)
+		publish_at(i << 20, (600 + i) << 20);
+	for (uint64_t i = 1; i < 300; i++) {
+		assert_true(
+			vdsotime_page_resolve(w.page, VDSOTIME_PAGE_MONOTONIC, (i << 20) + 5, &ns));
+		assert_int_equal(ns, ((600 + i) << 20) + 5);
+	}
 }
 
 static void test_child_has_no_page_to_write(void **state)
@@ -314,6 +339,8 @@ int main(void)
 			test_new_page_is_sealed_and_cannot_be_written_by_readers, begin, end),
 		cmocka_unit_test_setup_teardown(test_header_is_that_of_its_identity, begin, end),
 		cmocka_unit_test_setup_teardown(test_publications_are_counted, begin, end),
+		cmocka_unit_test_setup_teardown(
+			test_stamps_find_no_line_of_a_counter_that_has_begun_anew, begin, end),
 		cmocka_unit_test_setup_teardown(test_child_has_no_page_to_write, begin, end),
 		cmocka_unit_test_setup_teardown(test_epoch_wakes_who_waits_for_it, begin, end),
 		cmocka_unit_test_setup_teardown(test_page_goes_on_in_the_next_life, begin, end),
