@@ -193,6 +193,8 @@ static void publish_off(struct keeper *k, struct news *n)
 		line.word[VDSOTIME_WORD_COUNTER] = now;
 		line.word[VDSOTIME_WORD_MONOTONIC] = (uint64_t)at.monotonic_ns;
 		line.word[VDSOTIME_WORD_RAW] = (uint64_t)at.monotonic_raw_ns;
+		/* by as much as it has grown may readers have been ahead of the kernel */
+		line.extra[VDSOTIME_EXTRA_TRACKING] = at.tracking_ns;
 		line.meta = VDSOTIME_META_OFF;
 	}
 	fill_line(k, &line, old.extra[VDSOTIME_EXTRA_EPOCH] + 1);

@@ -512,6 +512,26 @@ static void test_counter_policy_is_obeyed_from_the_next_round(void **state)
 	expect_followed();
 }
 
+/* As far may its last readers have been from the kernel. */
+static void test_page_that_goes_off_has_the_bound_of_its_last_line(void **state)
+{
+	struct keeper_options o = defaults;
+	struct vdsotime_instant last;
+	struct vdsotime_line before;
+
+	(void)state;
+	settle();
+	before = line();
+	fake_os_pass(&f, 100 * MS);
+	vdsotime_line_instant(&before, f.x + f.counter_offset, &last);
+	o.counter = KEEPER_COUNTER_OFF;
+	keeper_configure(k, &o);
+	keeper_tick(k);
+	assert_false(page_is_on());
+	assert_true(last.tracking_ns > before.extra[VDSOTIME_EXTRA_TRACKING]);
+	assert_true(line().extra[VDSOTIME_EXTRA_TRACKING] >= last.tracking_ns);
+}
+
 static void test_refused_timex_is_a_state_and_no_failure(void **state)
 {
 	struct keeper_status s;
@@ -1123,6 +1143,7 @@ int main(void)
 		TEST(test_suspend_during_calibration_does_not_spoil_the_rate),
 		TEST(test_counter_that_the_kernel_no_longer_lists_is_left),
 		TEST(test_counter_policy_is_obeyed_from_the_next_round),
+		TEST(test_page_that_goes_off_has_the_bound_of_its_last_line),
 		TEST(test_refused_timex_is_a_state_and_no_failure),
 		TEST(test_claim_is_on_the_page_with_its_growth),
 		TEST(test_chronyds_report_is_on_the_page_and_told),
