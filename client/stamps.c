@@ -28,6 +28,9 @@
 /* Ticks kept while a reply is waited for: a packet of them fits when there are none yet. */
 #define TICKS_MAX STAMP_PACKET_MAX
 
+/* Packets of no use that one read takes in: more than a socket's buffer holds by default. */
+#define USELESS_MAX 1024
+
 struct vdsotime_stamps {
 	int fd;
 	int broken; /* 0, or the error that ended the connection */
@@ -351,6 +354,7 @@ int vdsotime_stamps_read(struct vdsotime_stamps *s, const struct timespec *timeo
 {
 	ERRNO_KEPT;
 	int64_t deadline_ns;
+	int useless = 0;
 	int r = deadline_init(&no_vdso, timeout, &deadline_ns);
 
 	while (r == 0 && s->n_ticks == 0) {
@@ -359,11 +363,12 @@ int vdsotime_stamps_read(struct vdsotime_stamps *s, const struct timespec *timeo
 
 		if (s->broken)
 			return s->broken;
-		/* with no subscription, what has come is taken in, too: a late reply, an end */
+		/* with no subscription, all that has come is taken in, too: late replies, an end */
 		r = packet_take(s, waits ? deadline_ns : DEADLINE_PAST, &bytes);
 		if (bytes != 0)
 			r = broken(s, EPROTO);
-		if (!waits && !s->subscribed && (r == 0 || r == -ETIMEDOUT))
+		if (!waits && !s->subscribed &&
+			(r == -ETIMEDOUT || (r == 0 && ++useless == USELESS_MAX)))
 			return -ENODATA;
 	}
 	if (r < 0)
