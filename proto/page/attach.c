@@ -20,11 +20,11 @@ enum {
 	RIGHTS = 1,
 	MESSAGE_CLOSE_ON_EXEC = 0x40000000,
 	MESSAGE_NO_SIGNAL = 0x4000,
-	MESSAGE_DO_NOT_WAIT = 0x40,
 	POLL_INPUT = 1,
 	PATIENCE_SEC = 1,
 	CONTROL_CUT = 8,
 	SEEK_TO_END = 2,
+	SET_FLAGS = 4,
 	GET_SEALS = 1034,
 	SEAL_SHRINK = 2,
 	MAP_READ = 1,
@@ -32,7 +32,6 @@ enum {
 	AT_WORKING_DIRECTORY = -100,
 	ERROR_PERMISSION = 1,
 	ERROR_INTERRUPTED = 4,
-	ERROR_NO_SYSTEM_CALL = NATIVE_ENOSYS,
 	ERROR_RANGE = 34,
 	AGREE_TRIES = 16,
 	ERROR_BAD_MESSAGE = NATIVE_EBADMSG,
@@ -97,6 +96,7 @@ static bool set_path(struct socket_address *address, const char *dir)
 	return !dir[n];
 }
 
+/* Without waiting where the listener's backlog is full: what connect(2) would do for ever. */
 static int connect_to(const char *dir)
 {
 	struct socket_address address;
@@ -104,7 +104,8 @@ static int connect_to(const char *dir)
 
 	if (!set_path(&address, dir))
 		return -ERROR_NAME_TOO_LONG;
-	fd = sys_call3(NR_SOCKET, FAMILY_UNIX, TYPE_SEQPACKET | NATIVE_O_CLOEXEC, 0);
+	fd = sys_call3(
+		NR_SOCKET, FAMILY_UNIX, TYPE_SEQPACKET | NATIVE_O_CLOEXEC | NATIVE_O_NONBLOCK, 0);
 	if (fd < 0)
 		return (int)fd;
 	r = sys_call3(NR_CONNECT, fd, sys_pointer(&address), sizeof(address));
@@ -145,9 +146,11 @@ struct poll_one {
 	int16_t happened;
 };
 
-/* For an answer, but not for ever.  The flag to receive with: a kernel too old to say when cannot
- * be left before. */
-static uint32_t await_reply(int fd)
+/*
+ * For an answer, but not for ever.  Where a kernel is too old for that, or a filter forbids it, the
+ * socket is made to wait as long as it takes.
+ */
+static void await_reply(int fd)
 {
 	struct poll_one one = { fd, POLL_INPUT, 0 };
 	struct vdsotime_timespec left = { PATIENCE_SEC, 0 };
@@ -157,7 +160,8 @@ static uint32_t await_reply(int fd)
 	do
 		r = sys_call6(NR_PPOLL, sys_pointer(&one), 1, sys_pointer(&left), 0, 0, 0);
 	while (r == -ERROR_INTERRUPTED);
-	return r == -ERROR_NO_SYSTEM_CALL ? 0 : MESSAGE_DO_NOT_WAIT;
+	if (r < 0)
+		(void)sys_call3(NR_FCNTL, fd, SET_FLAGS, 0);
 }
 
 /* HELLO and ATTACH, both granted? */
@@ -184,7 +188,8 @@ static int receive(int fd)
 	message.vector_count = 1;
 	message.control = &control;
 	message.control_bytes = CONTROL_BYTES;
-	r = move_message(NR_RECVMSG, fd, &message, MESSAGE_CLOSE_ON_EXEC | await_reply(fd));
+	await_reply(fd);
+	r = move_message(NR_RECVMSG, fd, &message, MESSAGE_CLOSE_ON_EXEC);
 	if (r < 0)
 		return (int)r;
 	if (control.level == LEVEL_SOCKET && control.type == RIGHTS &&

@@ -65,6 +65,7 @@
 #define NATIVE_ENAMETOOLONG 36
 #define NATIVE_SOL_SOCKET 1
 #define NATIVE_O_CLOEXEC 0x80000
+#define NATIVE_O_NONBLOCK 0x800
 #endif
 
 /* 1: mmap takes a pointer to its arguments. */

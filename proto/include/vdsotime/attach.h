@@ -31,9 +31,10 @@ extern "C" {
  * Returns 0 and *ret; or -ENAMETOOLONG, the error of connect(2) (-ENOENT, -ECONNREFUSED, -EACCES),
  * -EPROTO when the other side speaks another protocol or hands out no page, -EPERM on a page
  * without its seal, -EBADMSG on one that vdsotime_page_check() refuses, -ERANGE on one that is off,
- * stale, spoiled, or disagrees with the kernel, and errors of the other system calls.  Waits a
- * second at most for the daemon's answer, and gives up with -EAGAIN (32-bit kernels before 5.1 go
- * on waiting).  Thread-safe; not for signal handlers.
+ * stale, spoiled, or disagrees with the kernel, and errors of the other system calls.  -EAGAIN:
+ * so many wait for the daemon already that this one may not (at once), or it has not answered
+ * within a second.  (Where ppoll(2) with 64-bit times is unknown or forbidden, that is waited for
+ * without end.)  Thread-safe; not for signal handlers.
  */
 int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **ret);
 

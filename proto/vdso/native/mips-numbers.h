@@ -12,5 +12,6 @@
 #define NATIVE_ENAMETOOLONG 78
 #define NATIVE_SOL_SOCKET 0xffff
 #define NATIVE_O_CLOEXEC 0x80000
+#define NATIVE_O_NONBLOCK 0x80
 
 #endif

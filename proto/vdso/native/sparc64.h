@@ -18,6 +18,7 @@
 #define NATIVE_ENAMETOOLONG 63
 #define NATIVE_SOL_SOCKET 0xffff
 #define NATIVE_O_CLOEXEC 0x400000
+#define NATIVE_O_NONBLOCK 0x4000
 #define NATIVE_WORD long
 
 enum {
