@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a handle knows of itself: the path that answers, why, and the state of the page. */
+#include <stdbool.h>
+
 #include "client/crosscheck.h"
 #include "client/handle.h"
 
@@ -33,7 +35,7 @@ static uint32_t reason_of(const struct vdsotime *t, enum vdsotime_page_result re
 	return line->meta & VDSOTIME_META_OFF ? VDSOTIME_NOPAGE_OFF : VDSOTIME_NOPAGE_STALE;
 }
 
-static void describe_page(
+static void describe_line(
 	const struct vdsotime *t, const struct vdsotime_line *line, struct vdsotime_status *s)
 {
 	uint64_t flags = line->extra[VDSOTIME_EXTRA_FLAGS];
@@ -49,6 +51,36 @@ static void describe_page(
 	s->counter_hz = t->page->header.counter_hz;
 }
 
+static void describe_page(const struct vdsotime *t, struct vdsotime_status *s)
+{
+	struct vdsotime_instant now = { 0 };
+	struct vdsotime_line line;
+	bool intact = vdsotime_page_line(t->page, &line);
+	enum vdsotime_page_result result =
+		vdsotime_page_read_instant(t->page, VDSOTIME_COUNTER_FENCE, &now);
+
+	if (result == VDSOTIME_PAGE_READ)
+		s->path = VDSOTIME_PATH_PAGE;
+	if (!intact) {
+		/* reads look at no check word: they take what is there */
+		s->reason = result == VDSOTIME_PAGE_READ ? VDSOTIME_NOPAGE_CROSS_CHECK
+							 : VDSOTIME_NOPAGE_STALE;
+		return;
+	}
+	s->reason = reason_of(t, result, &line);
+	describe_line(t, &line, s);
+	if (result != VDSOTIME_PAGE_READ) {
+		s->quality = VDSOTIME_QUALITY_NONE;
+		s->leap = VDSOTIME_LEAP_UNKNOWN;
+		return;
+	}
+	if (crosscheck_once(t, t->page, t->clocks) == VDSOTIME_NOPAGE_CROSS_CHECK)
+		s->reason = VDSOTIME_NOPAGE_CROSS_CHECK;
+	s->tracking_ns = now.tracking_ns;
+	if (s->quality == VDSOTIME_QUALITY_CLAIMED)
+		s->error_ns = now.error_ns;
+}
+
 int vdsotime_status(const struct vdsotime *t, struct vdsotime_status *ret)
 {
 	struct vdsotime_status s = {
@@ -60,26 +92,9 @@ int vdsotime_status(const struct vdsotime *t, struct vdsotime_status *ret)
 		.error_ns = UINT64_MAX,
 		.clocks = t->clocks,
 	};
-	struct vdsotime_instant now = { 0 };
-	struct vdsotime_line line;
-	enum vdsotime_page_result result;
 
-	if (t->page && vdsotime_page_line(t->page, &line)) {
-		result = vdsotime_page_read_instant(t->page, VDSOTIME_COUNTER_FENCE, &now);
-		s.reason = reason_of(t, result, &line);
-		describe_page(t, &line, &s);
-		if (result == VDSOTIME_PAGE_READ) {
-			s.path = VDSOTIME_PATH_PAGE;
-			if (crosscheck_once(t, t->page, t->clocks) == VDSOTIME_NOPAGE_CROSS_CHECK)
-				s.reason = VDSOTIME_NOPAGE_CROSS_CHECK;
-			s.tracking_ns = now.tracking_ns;
-			if (s.quality == VDSOTIME_QUALITY_CLAIMED)
-				s.error_ns = now.error_ns;
-		} else {
-			s.quality = VDSOTIME_QUALITY_NONE;
-			s.leap = VDSOTIME_LEAP_UNKNOWN;
-		}
-	}
+	if (t->page)
+		describe_page(t, &s);
 	*ret = s;
 	return 0;
 }

@@ -381,6 +381,33 @@ static void test_a_signal_ends_a_wait(void **state)
 	assert_int_equal(vdsotime_wait_epoch(t, 0, NULL), -EINTR);
 }
 
+/* What reads take is what a status says, also where no line is what its writer wrote. */
+static void test_a_page_with_both_lines_spoiled_answers_and_is_told_to_be_wrong(void **state)
+{
+	struct vdsotime_snapshot s = { 0 };
+	struct vdsotime_status status;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		page.page->line[i].word[VDSOTIME_WORD_MONOTONIC] ^= UINT64_C(1) << 40;
+		assert_int_equal(vdsotime_snapshot(t, &s), 0);
+		assert_int_equal(s.path, VDSOTIME_PATH_PAGE);
+		assert_int_equal(vdsotime_status(t, &status), 0);
+		assert_int_equal(status.path, VDSOTIME_PATH_PAGE);
+		assert_int_equal(status.reason, VDSOTIME_NOPAGE_CROSS_CHECK);
+	}
+	/* nothing that it says is handed on */
+	assert_int_equal(status.tracking_ns, UINT64_MAX);
+	assert_int_equal(status.generation, 0);
+	assert_int_equal(status.age_ns, -1);
+	/* a writer that died within both */
+	page.page->line[0].seq |= 1;
+	page.page->line[1].seq |= 1;
+	assert_int_equal(vdsotime_status(t, &status), 0);
+	assert_int_equal(status.path, VDSOTIME_PATH_VDSO);
+	assert_int_equal(status.reason, VDSOTIME_NOPAGE_STALE);
+}
+
 static void test_stamps_are_resolved_while_the_page_remembers(void **state)
 {
 	int64_t before = 0, after = 0, then = 0;
@@ -444,6 +471,7 @@ int main(void)
 		TEST(test_waiting_until_a_time_is_over),
 		TEST(test_waiting_for_another_epoch),
 		TEST(test_a_signal_ends_a_wait),
+		TEST(test_a_page_with_both_lines_spoiled_answers_and_is_told_to_be_wrong),
 		TEST(test_stamps_are_resolved_while_the_page_remembers),
 		TEST(test_a_child_reads_on),
 	};

@@ -229,7 +229,8 @@ VDSOTIME_PUBLIC int vdsotime_resolve(
  * Which path answers, the reason, and the state of the page.  It also takes a look at the page: its
  * clocks against the vDSO's, its two lines against their check words.  VDSOTIME_PATH_PAGE with the
  * reason VDSOTIME_NOPAGE_CROSS_CHECK: it answers, and is wrong, or a clock was set within the last
- * milliseconds; vdsotime_refresh() finds out which, and gives up a page that is wrong.
+ * milliseconds; vdsotime_refresh() finds out which, and gives up a page that is wrong.  Of a page
+ * with neither line intact nothing else is told, as without a page.
  */
 VDSOTIME_PUBLIC int vdsotime_status(const struct vdsotime *t, struct vdsotime_status *ret);
 
