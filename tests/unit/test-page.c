@@ -240,6 +240,39 @@ static void test_bounds_grow_with_age(void **state)
 	assert_in_range(b.error_ns, 1000 + 999, 1000 + 1500);
 }
 
+/* All ones, and what else no clock can be off by, stays out of anybody's reach. */
+static void test_a_bound_does_not_overflow(void **state)
+{
+	const uint64_t words[] = { VDSOTIME_NO_ERROR_BOUND, VDSOTIME_NO_ERROR_BOUND - 1,
+		UINT64_C(1) << 63, (UINT64_C(1) << 63) - 1 };
+	struct vdsotime_line line =
+		line_of(1, vdsotime_counter_read(VDSOTIME_COUNTER_FENCE) - 2000000000);
+	struct vdsotime_instant instant = { 0 };
+	struct vdsotime_bounded bounded = { 0 };
+
+	(void)state;
+	line.extra[VDSOTIME_EXTRA_ERROR_GROWTH] = UINT32_MAX;
+	line.extra[VDSOTIME_EXTRA_TRACKING_GROWTH] = UINT32_MAX;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		line.extra[VDSOTIME_EXTRA_ERROR] = words[i];
+		line.extra[VDSOTIME_EXTRA_TRACKING] = words[i];
+		publish_line(&line);
+		assert_int_equal(vdsotime_page_read_bounded(page, VDSOTIME_COUNTER_FENCE, &bounded),
+			VDSOTIME_PAGE_READ);
+		assert_int_equal(vdsotime_page_read_instant(page, VDSOTIME_COUNTER_FENCE, &instant),
+			VDSOTIME_PAGE_READ);
+		if (words[i] >> 63) {
+			assert_true(bounded.error_ns == VDSOTIME_NO_ERROR_BOUND);
+			assert_true(instant.error_ns == VDSOTIME_NO_ERROR_BOUND);
+			assert_true(instant.tracking_ns == VDSOTIME_NO_ERROR_BOUND);
+		} else {
+			assert_true(bounded.error_ns > words[i] + 990000000);
+			assert_true(instant.error_ns > words[i] + 990000000);
+			assert_true(instant.tracking_ns > words[i] + 990000000);
+		}
+	}
+}
+
 /* By the tick a bound grows no slower than by the ns, hardly faster, and without overflow. */
 static void test_growth_per_tick_is_rounded_up(void **state)
 {
@@ -548,6 +581,7 @@ int main(void)
 		TEST(test_a_counter_before_the_line_is_stale),
 		TEST(test_a_page_that_is_off_is_stale),
 		TEST(test_bounds_grow_with_age),
+		TEST(test_a_bound_does_not_overflow),
 		TEST(test_growth_per_tick_is_rounded_up),
 		TEST(test_backup_answers_while_the_primary_is_written),
 		TEST(test_a_reader_gives_up_when_both_lines_are_odd),

@@ -319,10 +319,12 @@ struct vdsotime_instant {
 	int32_t tai_offset_s;
 };
 
-/* A bound, aged. */
+/* A bound, aged; VDSOTIME_NO_ERROR_BOUND from 2^63 ns on, so that it never wraps to a small one. */
 VDSOTIME_INLINE uint64_t vdsotime_bound(uint64_t bound_ns, uint64_t growth, uint64_t age_ns)
 {
-	return bound_ns + (age_ns * (uint32_t)growth >> 32) + 1;
+	uint64_t aged = bound_ns + (age_ns * (uint32_t)growth >> 32) + 1;
+
+	return bound_ns >> 63 ? VDSOTIME_NO_ERROR_BOUND : aged;
 }
 
 /* What a line says of the instant at which the counter was now. */
@@ -335,7 +337,6 @@ VDSOTIME_INLINE void vdsotime_line_instant(
 	uint64_t monotonic = line->word[VDSOTIME_WORD_MONOTONIC] + age;
 	uint64_t realtime = monotonic + line->word[VDSOTIME_WORD_REALTIME];
 	int32_t tai = (int32_t)line->meta >> VDSOTIME_META_TAI_SHIFT;
-	uint64_t error = line->extra[VDSOTIME_EXTRA_ERROR];
 
 	ret->counter_ticks = now;
 	ret->realtime_ns = (int64_t)realtime;
@@ -346,9 +347,8 @@ VDSOTIME_INLINE void vdsotime_line_instant(
 	ret->age_ns = age;
 	ret->generation = line->extra[VDSOTIME_EXTRA_GENERATION];
 	ret->epoch = line->extra[VDSOTIME_EXTRA_EPOCH];
-	if (error != VDSOTIME_NO_ERROR_BOUND)
-		error = vdsotime_bound(error, line->extra[VDSOTIME_EXTRA_ERROR_GROWTH], age);
-	ret->error_ns = error;
+	ret->error_ns = vdsotime_bound(
+		line->extra[VDSOTIME_EXTRA_ERROR], line->extra[VDSOTIME_EXTRA_ERROR_GROWTH], age);
 	ret->tracking_ns = vdsotime_bound(line->extra[VDSOTIME_EXTRA_TRACKING],
 		line->extra[VDSOTIME_EXTRA_TRACKING_GROWTH], age);
 	ret->flags = line->extra[VDSOTIME_EXTRA_FLAGS];
@@ -399,7 +399,7 @@ VDSOTIME_INLINE uint64_t vdsotime_growth_per_tick(uint64_t growth, uint64_t mult
 /* REALTIME now and the bound on its distance from UTC: what an interval is made of. */
 struct vdsotime_bounded {
 	int64_t realtime_ns;
-	uint64_t error_ns; /* 0 and meaningless unless quality is VDSOTIME_QUALITY_CLAIMED */
+	uint64_t error_ns; /* VDSOTIME_NO_ERROR_BOUND, or unless quality is CLAIMED meaningless */
 	uint64_t epoch;
 	uint64_t flags;
 };
@@ -433,6 +433,8 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_bounded(
 			return VDSOTIME_PAGE_STALE;
 		ret->realtime_ns = (int64_t)((uint64_t)base + (ticks * mult >> 32));
 		ret->error_ns = error + (ticks * per_tick >> 32) + 1;
+		if (error >> 63)
+			ret->error_ns = VDSOTIME_NO_ERROR_BOUND;
 		ret->epoch = epoch;
 		ret->flags = flags;
 		return VDSOTIME_PAGE_READ;
