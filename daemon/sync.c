@@ -127,7 +127,8 @@ static uint64_t drift_ns(uint64_t elapsed_ns, uint64_t drift_ppb)
 
 /*
  * A clock that was set makes what was asked before that was noticed void, also when the reply is
- * still under way: it may be of the clock as it was.
+ * still under way: it may be of the clock as it was.  And where a look came between question and
+ * reply, it is not known which of the rates before and after it the reply is of.
  */
 static void adopt_report(struct sync *s, int64_t boottime_ns)
 {
@@ -136,7 +137,8 @@ static void adopt_report(struct sync *s, int64_t boottime_ns)
 		s->has_report = false;
 	}
 	s->was_set = false;
-	if (s->has_come && s->come.asked_at_ns >= s->valid_from_ns) {
+	if (s->has_come && s->come.asked_at_ns >= s->valid_from_ns &&
+		s->come.asked_at_ns >= s->last_look_ns) {
 		s->has_report = true;
 		s->report = s->come;
 		s->report_rate_ppb = s->rate_ppb;
@@ -163,6 +165,8 @@ void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t 
 {
 	if (error) {
 		sync_init(s);
+		/* nor is it known whether a clock was set */
+		s->valid_from_ns = boottime_ns;
 		return;
 	}
 	adopt_report(s, boottime_ns);

@@ -206,6 +206,7 @@ static void test_report_stands_in_the_place_of_the_kernels_claim(void **state)
 {
 	(void)state;
 	look(0, 23171);
+	now_ns += MS;
 	take_report(MS, 5000);
 	/* not before a look has seen that the clock was not set */
 	assert_true(error_ns() >= 23171000);
@@ -216,6 +217,35 @@ static void test_report_stands_in_the_place_of_the_kernels_claim(void **state)
 	assert_in_range(error_ns(), 5000 + 5050, 5000 + 5050 + 10);
 	look(3 * SEC, 23171 + 1500);
 	assert_in_range(error_ns(), 5000 + 155050, 5000 + 155050 + 10);
+}
+
+/* What the rate was when it was answered, nobody knows then. */
+static void test_report_with_a_look_between_question_and_reply_is_void(void **state)
+{
+	(void)state;
+	look(0, 23171);
+	now_ns += MS;
+	t.tick_us = 10833;
+	look(3 * SEC, 23171 + 1500);
+	take_report(3 * SEC, 5000);
+	look(100 * MS, 23171 + 1500);
+	assert_false(sync_is_reported(&s));
+	take_report(0, 5000);
+	look(100 * MS, 23171 + 1500);
+	assert_true(sync_is_reported(&s));
+}
+
+static void test_refused_timex_voids_what_was_asked_before(void **state)
+{
+	(void)state;
+	look(0, 23171);
+	sync_forget(&s);
+	now_ns += 100 * MS;
+	sync_look(&s, &t, -EPERM, now_ns);
+	now_ns += MS;
+	take_report(2 * MS, 5000);
+	look(100 * MS, 23171);
+	assert_false(sync_is_reported(&s));
 }
 
 static void test_report_holds_also_where_the_kernel_was_told_nothing(void **state)
@@ -428,6 +458,9 @@ int main(void)
 		cmocka_unit_test_setup(test_growth_by_the_kernel_is_no_claim, begin),
 		cmocka_unit_test_setup(test_set_clock_has_no_claim_until_a_new_one, begin),
 		cmocka_unit_test_setup(test_report_stands_in_the_place_of_the_kernels_claim, begin),
+		cmocka_unit_test_setup(
+			test_report_with_a_look_between_question_and_reply_is_void, begin),
+		cmocka_unit_test_setup(test_refused_timex_voids_what_was_asked_before, begin),
 		cmocka_unit_test_setup(
 			test_report_holds_also_where_the_kernel_was_told_nothing, begin),
 		cmocka_unit_test_setup(test_chronyd_that_is_not_synchronised_is_believed, begin),
