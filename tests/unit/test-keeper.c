@@ -612,10 +612,15 @@ static void test_chronyds_report_is_on_the_page_and_told(void **state)
 	report(4711);
 	tick();
 	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] != VDSOTIME_NO_ERROR_BOUND);
-	/* nor does chronyd speak for ever */
+	/* nor does chronyd speak for ever; and who has spoken is news of its own */
+	f.timex.maxerror_us = 1234;
+	heard_count = 0;
 	keeper_take_report(k, NULL);
 	tick();
-	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] == VDSOTIME_NO_ERROR_BOUND);
+	assert_int_equal(VDSOTIME_FLAGS_QUALITY(line().extra[VDSOTIME_EXTRA_FLAGS]),
+		VDSOTIME_QUALITY_CLAIMED);
+	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] >= 1234000);
+	assert_true(was_heard(EVENT_SYNC_CHANGED));
 }
 
 /* The kernel's own doing, at the first tick of the second. */
