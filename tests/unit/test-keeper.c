@@ -613,7 +613,10 @@ static void test_chronyds_report_is_on_the_page_and_told(void **state)
 	tick();
 	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] != VDSOTIME_NO_ERROR_BOUND);
 	/* nor does chronyd speak for ever; and who has spoken is news of its own */
+	f.timex.status = STA_PLL;
+	f.timex.state = TIME_OK;
 	f.timex.maxerror_us = 1234;
+	tick();
 	heard_count = 0;
 	keeper_take_report(k, NULL);
 	tick();
