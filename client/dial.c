@@ -106,8 +106,7 @@ int64_t dial_deadline(void)
 	return now_ns() + PATIENCE_NS;
 }
 
-/* 0, or EAGAIN when the time is over. */
-static int set_timeouts(int fd, int64_t deadline_ns)
+int dial_prepare(int fd, int64_t deadline_ns)
 {
 	int64_t left_us = (deadline_ns - now_ns()) / 1000;
 	const struct timeval timeout = {
@@ -116,20 +115,13 @@ static int set_timeouts(int fd, int64_t deadline_ns)
 	};
 
 	/* a timeout of 0 would be none at all */
-	if (left_us <= 0)
-		return EAGAIN;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
-		return errno;
-	return 0;
-}
-
-int dial_again(int fd, int64_t deadline_ns)
-{
-	if (errno != EINTR)
-		return 0;
-	errno = set_timeouts(fd, deadline_ns);
-	return errno == 0;
+	if (left_us <= 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+		return -1;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 }
 
 enum vdsotime_nopage dial_connect(
@@ -146,10 +138,11 @@ enum vdsotime_nopage dial_connect(
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return VDSOTIME_NOPAGE_SYSTEM;
-	set_timeouts(fd, deadline_ns);
-	do
-		result = connect(fd, (const struct sockaddr *)&address, sizeof(address));
-	while (result < 0 && dial_again(fd, deadline_ns));
+	do {
+		result = dial_prepare(fd, deadline_ns);
+		if (result == 0)
+			result = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+	} while (result < 0 && errno == EINTR);
 	reason = result < 0 ? dial_reason(errno) : check_listener(fd, runtime_dir, ret_owner);
 	if (reason != VDSOTIME_NOPAGE_NONE) {
 		close(fd);

@@ -32,16 +32,16 @@ int64_t dial_deadline(void);
 
 /*
  * Connect, and check who listens.  VDSOTIME_NOPAGE_NONE and a blocking descriptor of the caller's
- * (O_CLOEXEC), which sends and receives give up on at the deadline (EAGAIN); or the reason why not.
+ * (O_CLOEXEC); or the reason why not.
  */
 enum vdsotime_nopage dial_connect(
 	const char *runtime_dir, int64_t deadline_ns, int *ret_fd, struct dial_owner *ret_owner);
 
 /*
- * After a call on fd has failed: 1 where a signal came and time is left, to call again; 0 to give
- * up.  Without it a timer's signals would start the time anew each time.
+ * To be called before each connect, send and receive on fd, also when a signal has ended one: it
+ * will give up at the deadline (EAGAIN).  0; or -1 and errno, EAGAIN when that is over already.
  */
-int dial_again(int fd, int64_t deadline_ns);
+int dial_prepare(int fd, int64_t deadline_ns);
 
 /* Why a send, receive or connect failed, from its errno. */
 enum vdsotime_nopage dial_reason(int error);

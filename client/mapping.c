@@ -78,14 +78,18 @@ static enum vdsotime_nopage exchange(int fd, int64_t deadline_ns, int *ret_fd)
 	int page_fd = -1;
 	ssize_t n;
 
-	do
-		n = send(fd, requests, sizeof(requests), MSG_NOSIGNAL);
-	while (n < 0 && dial_again(fd, deadline_ns));
+	do {
+		n = dial_prepare(fd, deadline_ns);
+		if (n == 0)
+			n = send(fd, requests, sizeof(requests), MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return dial_reason(errno);
-	do
-		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && dial_again(fd, deadline_ns));
+	do {
+		n = dial_prepare(fd, deadline_ns);
+		if (n == 0)
+			n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return dial_reason(errno);
 	taken = take_fd(&m, &page_fd);

@@ -194,6 +194,57 @@ static void test_a_daemon_that_says_nothing_is_left_after_a_second(void **state)
 	assert_int_equal(vdsotime_attach(&t, w.daemon.dir, 0), -ETIMEDOUT);
 }
 
+static void sleep_until(struct timespec start, long ms)
+{
+	start.tv_nsec += ms * 1000000;
+	start.tv_sec += start.tv_nsec / 1000000000;
+	start.tv_nsec %= 1000000000;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &start, NULL) == EINTR)
+		;
+}
+
+struct queue {
+	struct timespec start;
+	int served; /* by the daemon, which waits for its request */
+	int next; /* leaves no room for a third */
+};
+
+static void *leave_one_by_one(void *data)
+{
+	const struct queue *q = data;
+
+	sleep_until(q->start, 900);
+	close(q->served);
+	sleep_until(q->start, 1800);
+	close(q->next);
+	return NULL;
+}
+
+/* Nine tenths of it on the way into the queue, and as much again in it: the daemon's good answer
+ * comes too late. */
+static void test_a_second_is_one_from_the_first_call_to_the_last(void **state)
+{
+	struct vdsotime *t = NULL;
+	struct queue q;
+	pthread_t leaving;
+
+	(void)state;
+	/* still alive by then: it is not what is late */
+	live_page_aim(&w.page, WINDOW_LOG2 + 5, TRACKING_NS);
+	live_page_publish(&w.page);
+	q.served = fake_daemon_dial(&w.daemon);
+	assert_int_equal(listen(w.daemon.listener, 0), 0);
+	/* there is room for it once the daemon has taken the first */
+	q.next = fake_daemon_dial(&w.daemon);
+	clock_gettime(CLOCK_MONOTONIC, &q.start);
+	assert_int_equal(pthread_create(&leaving, NULL, leave_one_by_one, &q), 0);
+	int r = vdsotime_attach(&t, w.daemon.dir, 0);
+
+	pthread_join(leaving, NULL);
+	t = vdsotime_detach(t);
+	assert_int_equal(r, -ETIMEDOUT);
+}
+
 static void on_alarm(int signum)
 {
 	(void)signum;
@@ -488,6 +539,7 @@ int main(void)
 		TEST(test_no_daemon),
 		TEST(test_answers_that_are_none),
 		TEST(test_a_daemon_that_says_nothing_is_left_after_a_second),
+		TEST(test_a_second_is_one_from_the_first_call_to_the_last),
 		TEST(test_signals_do_not_prolong_the_wait_for_a_silent_daemon),
 		TEST(test_errno_is_the_callers),
 		TEST(test_no_descriptor_or_two),
