@@ -205,12 +205,18 @@ static int receive(int fd)
 /* The page's descriptor, of whoever listens in dir. */
 static int request_page(const char *dir)
 {
-	const struct stamp_request requests[2] = { stamp_hello(), stamp_attach() };
+	struct stamp_request requests[2];
 	int fd = connect_to(dir);
 	int r;
 
 	if (fd < 0)
 		return fd;
+	/* not stamp_hello(): for its zeroes clang calls memset() */
+	bytes_clear(requests, sizeof(requests));
+	requests[0].op = STAMP_OP_HELLO;
+	requests[0].version = STAMP_VERSION;
+	requests[0].magic = STAMP_MAGIC;
+	requests[1].op = STAMP_OP_ATTACH;
 	r = ask(fd, requests, sizeof(requests));
 	if (r == 0)
 		r = receive(fd);

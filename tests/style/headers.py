@@ -5,9 +5,11 @@
     headers.py ROOT
 
 Each is compiled by itself, twice in one file, and all of them together in both orders.  Strict C99 has no
-struct timespec: it needs the macro that asks for POSIX, as it does for clock_gettime().
+struct timespec: it needs the macro that asks for POSIX, as it does for clock_gettime().  Every reader of the
+page, and attaching to one, is linked for a 32-bit machine without libc and without the compiler's library.
 """
 
+import glob
 import itertools
 import os
 import shutil
@@ -45,6 +47,51 @@ def texts(headers):
     yield "all, the other way round", "".join(f"#include <{h}>\n" for h in reversed(headers))
 
 
+READERS = """
+#include <vdsotime/attach.h>
+
+const char *dir;
+const struct vdsotime_page *page;
+struct vdsotime_instant instant;
+struct vdsotime_bounded bounded;
+int64_t ns, sec;
+uint32_t nsec;
+
+void _start(void)
+{
+	(void)vdsotime_page_attach(dir, &page);
+	(void)vdsotime_page_read_ns(page, 11, VDSOTIME_COUNTER_FENCE, &ns);
+	(void)vdsotime_page_read_sec(page, 0, VDSOTIME_COUNTER_FENCE, &sec, &nsec);
+	(void)vdsotime_page_read_instant(page, VDSOTIME_COUNTER_FENCE, &instant);
+	(void)vdsotime_page_read_bounded(page, VDSOTIME_COUNTER_FENCE, &bounded);
+	(void)vdsotime_page_resolve(page, 0, 0, &ns);
+}
+"""
+CORE = ("proto/page", "proto/vdso")
+
+
+def machine_32(compiler):
+    """Whether it can compile for one."""
+    command = [compiler, "-m32", "-fsyntax-only", "-ffreestanding", "-x", "c", "-"]
+    text = "#if !defined(__i386__)\n#error\n#endif\n#include <stdint.h>\n"
+    if not shutil.which(compiler):
+        return False
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return done.returncode == 0
+
+
+def link_32(root, compiler, level):
+    """What is missing where there is neither, at one level of optimisation."""
+    sources = [path for room in CORE for path in sorted(glob.glob(f"{root}/{room}/*.c"))]
+    command = [compiler, "-m32", "-std=c11", level, *FREESTANDING, "-fno-builtin", "-static"]
+    command += ["-fno-stack-protector", f"-I{root}", f"-I{root}/proto/include", "-o", os.devnull]
+    if compiler == "gcc":
+        command.append("-fno-tree-loop-distribute-patterns")
+    command += ["-x", "c", "-", *sources]
+    done = subprocess.run(command, input=READERS, capture_output=True, text=True, check=False)
+    return [line for line in done.stderr.splitlines() if "undefined" in line or "error:" in line]
+
+
 def main(root):
     headers = []
     for folder in FOLDERS:
@@ -70,6 +117,10 @@ def main(root):
             compiled += 1
             if trouble:
                 found.append(f"{header}, freestanding: {trouble}")
+    for compiler, level in itertools.product(("gcc", "clang"), ("-O0", "-O2")):
+        if machine_32(compiler):
+            compiled += 1
+            found += [f"-m32, {compiler} {level}: {line}" for line in link_32(root, compiler, level)]
     if not compiled:
         tree.skip("no compiler")
     print(f"{compiled} compilations")

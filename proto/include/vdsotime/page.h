@@ -294,6 +294,8 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_sec(const struct vd
 	nsec = (uint64_t)point.base_ns - sec * 1000000000 + (uint32_t)point.elapsed_ns;
 	/* less than 10^9 + 2^32: five times at most, nearly always none or one */
 	while (nsec >= 1000000000) {
+		/* lest a compiler make the very division of this that is to be avoided */
+		__asm__("" : "+r"(nsec));
 		nsec -= 1000000000;
 		sec++;
 	}
