@@ -148,13 +148,14 @@ static void compare_offsets(struct keeper *k, const struct sample *s, struct new
 static void look_at_sync(struct keeper *k, const struct sample *s, struct news *n)
 {
 	enum keeper_sync state = k->sync.state;
-	bool reported = sync_is_reported(&k->sync);
+	bool was_reported = k->reported;
 	uint32_t due = k->sync.due;
 
 	sync_look(&k->sync, &s->timex, s->timex_error, s->monotonic.ns + s->boottime_offset_ns);
+	k->reported = sync_is_reported(&k->sync);
 	if (!k->has_sample)
 		return;
-	if (k->sync.state != state || sync_is_reported(&k->sync) != reported)
+	if (k->sync.state != state || k->reported != was_reported)
 		news_add(n, EVENT_SYNC_CHANGED, 0);
 	if (k->sync.due != due && leap_of(k->sync.due) != 0)
 		news_add(n, EVENT_LEAP_ANNOUNCED, leap_of(k->sync.due));

@@ -38,6 +38,7 @@ struct keeper {
 	struct sampler sampler;
 	struct discipline discipline;
 	struct sync sync;
+	bool reported; /* it rested on chronyd's report at the last look */
 	struct vmclock vmclock;
 	enum vmclock_change moved; /* seen, and not taken in yet */
 	struct writer writer;
