@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The library's ABI is the one on record, with the types of its public headers down to their members.
+"""The library's ABI is the one on record, with the types of its public headers down to their members, and
+the values of their enumerators and flags, none of which is missing there.
 
     abi.py ROOT LIBVDSOTIME-CLIENT.SO             compares
     abi.py ROOT LIBVDSOTIME-CLIENT.SO --renew     puts that library's on record, after a change that adds
 
-The record is of x86-64, and compares with libraries that have debugging information.
+The record of types is of x86-64, and compares with libraries that have debugging information.
 """
 
 import os
@@ -20,6 +21,11 @@ import tree
 
 RECORD = "client/abi/libvdsotime-client.abi"
 HEADERS = ("client/include", "proto/include")
+VALUES = "client/abi/values.c"
+# whose values programs, pages and records have in them
+VALUED = ("client.h", "counter.h", "page.h", "quality.h")
+# how often a reader tries is its own affair
+FREE = {"VDSOTIME_PAGE_TRIES"}
 # abidiff(1): bits of its exit status
 ERROR, CHANGE, INCOMPATIBLE = 0x3, 0x4, 0x8
 
@@ -51,7 +57,36 @@ def compare(root, library):
         yield "it is not what is on record; if that only adds to it, say so with --renew"
 
 
+def names(root):
+    """All enumerators, and the macros that are numbers."""
+    for folder in HEADERS:
+        for path in (os.path.join(root, folder, "vdsotime", name) for name in VALUED):
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as f:
+                    text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+                for body in re.findall(r"\benum(?:\s+\w+)?\s*\{([^}]*)\}", text):
+                    yield from re.findall(r"(?:^|,)\s*(\w+)", body)
+                yield from re.findall(r"^#define (\w+) (?:[0-9(]|UINT64_)", text, re.M)
+
+
+def values(root):
+    """Those that are not what they were, and those that nobody has written down."""
+    path = os.path.join(root, VALUES)
+    compiler = shutil.which("gcc") or shutil.which("clang")
+    includes = [f"-I{os.path.join(root, folder)}" for folder in HEADERS]
+    if compiler:
+        done = subprocess.run([compiler, "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-fsyntax-only", *includes, path],
+                              capture_output=True, text=True, check=False)
+        yield from (line for line in done.stderr.splitlines() if "error" in line)
+    with open(path, encoding="utf-8") as f:
+        written = set(re.findall(r"\bVALUE\((\w+), ", f.read()))
+    yield from (f"{name} is not in {VALUES}" for name in names(root) if name not in written | FREE)
+
+
 def main(root, library, *options):
+    problems = list(values(root))
+    if problems:
+        tree.finish("abi", problems)
     if not shutil.which("abidiff"):
         tree.skip("no abidiff, which abigail-tools has")
     if platform.machine() != "x86_64":
