@@ -43,9 +43,10 @@ int page_recover(struct vdsotime_page *page, struct vdsotime_line *ret);
 
 /*
  * Publish value (its seq is not used) on both lines, then in the ring and the epoch word.  The
- * caller counts EXTRA_GENERATION up by one each time, sets EXTRA_CHECK to vdsotime_line_check() of
- * it all, and wakes the futex waiters of page->epoch when EXTRA_EPOCH has changed.  The ring comes
- * last, so that whatever it holds has been in force.
+ * caller counts EXTRA_GENERATION up by one each time, by VDSOTIME_PAGE_RING where the counter lies
+ * behind that of the last line; sets EXTRA_CHECK to vdsotime_line_check() of it all, and wakes the
+ * futex waiters of page->epoch when EXTRA_EPOCH has changed.  The ring comes last, so that whatever
+ * it holds has been in force.
  */
 void page_publish(struct vdsotime_page *page, const struct vdsotime_line *value);
 

@@ -504,6 +504,46 @@ static void test_a_stamp_of_the_future_or_in_a_gap_is_refused(void **state)
 	assert_false(resolve(100 * UINT64_C(1000000) + (UINT64_C(1) << 40), &ns));
 }
 
+static void publish_run(uint64_t generation, uint64_t lines, uint64_t monotonic_ns)
+{
+	for (uint64_t i = 1; i <= lines; i++) {
+		struct vdsotime_line line = line_of(generation + i - 1, i * 1000000);
+
+		line.meta = 21;
+		line.word[VDSOTIME_WORD_MULT] = UINT64_C(1) << 32;
+		line.word[VDSOTIME_WORD_MONOTONIC] = monotonic_ns + i * 1000000;
+		publish_line(&line);
+	}
+}
+
+/* The older lines are of the same counter values, and of other times. */
+static void test_a_counter_that_begins_anew_leaves_the_older_lines_behind(void **state)
+{
+	const uint64_t lengths[] = { 1, 2, 400, 600, 601, 1023, 1024, 1500 };
+	const uint64_t slept_ns = 60000000000;
+	struct vdsotime_line line;
+	int64_t ns;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		uint64_t oldest =
+			lengths[i] >= VDSOTIME_PAGE_RING ? lengths[i] - VDSOTIME_PAGE_RING + 1 : 1;
+
+		memset(page->line, 0, sizeof(page->line));
+		memset(page->ring, 0, sizeof(page->ring));
+		publish_run(1, 600, 0);
+		publish_run(600 + VDSOTIME_PAGE_RING, lengths[i], slept_ns);
+		assert_true(page_recover(page, &line));
+		for (uint64_t j = 0; j <= lengths[i]; j++) {
+			uint64_t stamp = j * 1000000 + 5;
+
+			assert_int_equal(resolve(stamp, &ns), j >= oldest);
+			if (j >= oldest)
+				assert_int_equal(ns, slept_ns + stamp);
+		}
+	}
+}
+
 /* By a spoiled line no stamp is resolved; nor by an older one, which was no longer in force. */
 static void test_a_spoiled_slot_of_the_ring_resolves_nothing(void **state)
 {
@@ -595,6 +635,7 @@ int main(void)
 		TEST(test_an_old_stamp_is_resolved_by_the_line_of_its_time),
 		TEST(test_a_stamp_older_than_the_ring_is_refused),
 		TEST(test_a_stamp_of_the_future_or_in_a_gap_is_refused),
+		TEST(test_a_counter_that_begins_anew_leaves_the_older_lines_behind),
 		TEST(test_a_spoiled_slot_of_the_ring_resolves_nothing),
 		TEST(test_a_page_of_another_kin_is_refused_with_the_reason),
 		TEST(test_only_a_page_of_the_same_identity_is_taken_over),

@@ -63,7 +63,7 @@ enum vdsotime_word {
 
 /* Extra words of a line: its second cache line. */
 enum vdsotime_extra {
-	VDSOTIME_EXTRA_GENERATION, /* publications so far */
+	VDSOTIME_EXTRA_GENERATION, /* rises with each publication; 0: there was none */
 	VDSOTIME_EXTRA_EPOCH, /* low half: disturbances of the clocks so far; high: of the page */
 	VDSOTIME_EXTRA_ERROR, /* ns: bound on |REALTIME here - UTC| at counter, so with */
 	VDSOTIME_EXTRA_ERROR_GROWTH, /* the tracking bound in it, and its growth; see below */
