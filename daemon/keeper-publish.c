@@ -126,8 +126,8 @@ static bool goes_back(
 
 	if ((int64_t)(now - o->until_ticks) <= 0)
 		return false;
-	/* with no line in force, or no more, from the kernel itself */
-	if (!o->old || !line_covers(o->old, now))
+	/* with no line in force, or no more, or the new one over already, from the kernel itself */
+	if (!o->old || !line_covers(o->old, now) || !line_covers(line, now))
 		return true;
 	vdsotime_line_instant(o->old, now, &before);
 	vdsotime_line_instant(line, now, &after);
@@ -155,7 +155,7 @@ static void publish_on(struct keeper *k, struct news *n)
 	}
 	writer_publish(&k->writer, &line);
 	now = keeper_counter_now(k);
-	if (goes_back(&order, &line, now)) {
+	if (goes_back(&order, &k->writer.line, now)) {
 		line.extra[VDSOTIME_EXTRA_EPOCH]++;
 		writer_publish(&k->writer, &line);
 		k->late_publications++;

@@ -24,7 +24,7 @@ FAULTS = [
     ('a flatter line begins before the old one is out of use', 'daemon/discipline.c',
      'if (aim.mult < o->old->word[t->mult])', 'if (!o->old)'),
     ('a late publication is not noticed', 'daemon/keeper-publish.c',
-     'if (goes_back(&order, &line, now)) {', 'if (0 && goes_back(&order, &line, now)) {'),
+     'if (goes_back(&order, &k->writer.line, now)) {', 'if (0) {'),
     ('a claim of 0 is a claim', 'daemon/sync.c',
      's->has_claim = !s->claim_is_zero;', 's->has_claim = true;'),
     ('claims do not grow', 'daemon/sync.c',
