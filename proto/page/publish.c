@@ -32,13 +32,19 @@ int page_is_ours(
 	const struct vdsotime_page *page, size_t size_bytes, const struct page_identity *identity)
 {
 	struct vdsotime_page_reader self = { .counter_kind = identity->counter_kind };
+	const struct vdsotime_page_header *h = &page->header;
 	unsigned int i;
 
 	for (i = 0; i < sizeof(self.boot_id); i++)
 		self.boot_id[i] = identity->boot_id[i];
-	return vdsotime_page_check(page, size_bytes, &self) == VDSOTIME_PAGE_OK &&
-	       page->header.time_namespace_dev == identity->time_namespace_dev &&
-	       page->header.time_namespace_inode == identity->time_namespace_inode;
+	if (vdsotime_page_check(page, size_bytes, &self) != VDSOTIME_PAGE_OK)
+		return 0;
+	for (i = 0; i < sizeof(h->reserved) / sizeof(h->reserved[0]); i++)
+		if (h->reserved[i] != 0)
+			return 0;
+	return h->minor == VDSOTIME_PAGE_MINOR &&
+	       h->time_namespace_dev == identity->time_namespace_dev &&
+	       h->time_namespace_inode == identity->time_namespace_inode;
 }
 
 int page_recover(struct vdsotime_page *page, struct vdsotime_line *ret)

@@ -30,7 +30,10 @@ struct page_identity {
 void page_format(struct vdsotime_page *page, const struct page_identity *identity,
 	uint64_t counter_hz, uint64_t instance);
 
-/* 1 when the header is that of a page which a writer of this identity may go on with; else 0. */
+/*
+ * 1 when the header is what page_format() would write for this identity, but for counter_hz and
+ * instance, so that a writer may go on with the page; else 0.
+ */
 int page_is_ours(
 	const struct vdsotime_page *page, size_t size_bytes, const struct page_identity *identity);
 

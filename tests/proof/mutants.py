@@ -662,7 +662,42 @@ mutant(
 mutant(
     PUBLISH,
     "a page of another time namespace is taken over",
-    "page->header.time_namespace_inode == identity->time_namespace_inode;",
-    "1;",
+    " &&\n\t       h->time_namespace_inode == identity->time_namespace_inode;",
+    ";",
+    "unit",
+)
+mutant(
+    PUBLISH,
+    "a page of a time namespace on another device is taken over",
+    "h->time_namespace_dev == identity->time_namespace_dev &&",
+    "",
+    "unit",
+)
+mutant(
+    PUBLISH,
+    "a page of another minor is taken over",
+    "h->minor == VDSOTIME_PAGE_MINOR &&",
+    "",
+    "unit",
+)
+mutant(
+    PUBLISH,
+    "a page with something in what was reserved is taken over",
+    "h->reserved[i] != 0",
+    "0",
+    "unit",
+)
+mutant(
+    PUBLISH,
+    "a page has no instance",
+    "\th->instance = instance;\n",
+    "\t(void)instance;\n",
+    "unit",
+)
+mutant(
+    CHECK,
+    "a page without a counter is taken",
+    " || h->counter_kind == VDSOTIME_COUNTER_NONE)",
+    ")",
     "unit",
 )

@@ -590,6 +590,11 @@ static void test_a_page_of_another_kin_is_refused_with_the_reason(void **state)
 	page->header.counter_kind++;
 	assert_int_equal(CHECK(), VDSOTIME_PAGE_BAD_COUNTER);
 	page->header = good;
+	page->header.counter_kind = VDSOTIME_COUNTER_NONE;
+	self.counter_kind = VDSOTIME_COUNTER_NONE;
+	assert_int_equal(CHECK(), VDSOTIME_PAGE_BAD_COUNTER);
+	self.counter_kind = VDSOTIME_COUNTER_HERE;
+	page->header = good;
 	assert_int_equal(
 		vdsotime_page_check(page, sizeof(*page) - 1, &self), VDSOTIME_PAGE_BAD_SIZE);
 	assert_int_equal(vdsotime_page_check(page, 127, &self), VDSOTIME_PAGE_BAD_SIZE);
@@ -605,8 +610,31 @@ static void test_only_a_page_of_the_same_identity_is_taken_over(void **state)
 	other.time_namespace_inode++;
 	assert_false(page_is_ours(page, sizeof(*page), &other));
 	other = identity;
+	other.time_namespace_dev++;
+	assert_false(page_is_ours(page, sizeof(*page), &other));
+	other = identity;
 	other.boot_id[0]++;
 	assert_false(page_is_ours(page, sizeof(*page), &other));
+	/* it is told apart by these, and may have been calibrated otherwise */
+	assert_int_equal(page->header.instance, 42);
+	page->header.instance++;
+	page->header.counter_hz++;
+	assert_true(page_is_ours(page, sizeof(*page), &identity));
+}
+
+/* A later writer has put there what this one would not keep up. */
+static void test_a_page_of_another_minor_is_not_taken_over(void **state)
+{
+	(void)state;
+	page->header.minor++;
+	assert_false(page_is_ours(page, sizeof(*page), &identity));
+	page->header.minor--;
+	for (size_t i = 0; i < 7; i++) {
+		page->header.reserved[i] = 1;
+		assert_false(page_is_ours(page, sizeof(*page), &identity));
+		page->header.reserved[i] = 0;
+	}
+	assert_true(page_is_ours(page, sizeof(*page), &identity));
 }
 
 int main(void)
@@ -639,6 +667,7 @@ int main(void)
 		TEST(test_a_spoiled_slot_of_the_ring_resolves_nothing),
 		TEST(test_a_page_of_another_kin_is_refused_with_the_reason),
 		TEST(test_only_a_page_of_the_same_identity_is_taken_over),
+		TEST(test_a_page_of_another_minor_is_not_taken_over),
 	};
 
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
