@@ -215,7 +215,7 @@ static int input_receive(struct dialogue *d, struct input *in)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	if (n == 0)
 		return -ENOTCONN;
-	d->peer.set->statistics.received_bytes += (uint64_t)n;
+	peer_received(&d->peer, (uint64_t)n);
 	in->bytes += (size_t)n;
 	return 1;
 }
@@ -299,7 +299,6 @@ static int dialogue_turn(struct peer *p, unsigned int events)
 	struct dialogue *d = (struct dialogue *)p;
 	struct dialogues *ds = dialogues_of(d);
 	struct input in = { d->kept != NULL ? d->kept : ds->scratch, d->kept_bytes };
-	bool dry = false; /* nothing was left to receive */
 	int r = 0;
 
 	if (d->reply.text != NULL) {
@@ -309,21 +308,14 @@ static int dialogue_turn(struct peer *p, unsigned int events)
 		if (r == 0)
 			r = stream_events(d);
 	} else if (in.bytes < DIALOGUE_MESSAGE_MAX &&
-		   (d->peer.ticks != NULL || !has_frame(in.at, in.bytes))) {
+		   (d->peer.ticks != NULL || !has_frame(in.at, in.bytes)))
 		r = input_receive(d, &in);
-		dry = r == 0;
-	}
 	if (r >= 0)
 		r = input_serve(d, &in);
 	if (r == 0)
 		r = input_keep(d, &in);
 	if (r == 0)
 		arrange(d);
-	if (r == 0 && !dry && p->set->draining) {
-		/* There may be more, and the peer must not be closed before it is answered. */
-		p->owing = true;
-		loop_io_again(p->io);
-	}
 	return r;
 }
 

@@ -4,15 +4,19 @@
  *
  * The one thing a reader would get wrong: a Unix socket that is closed with unread input makes its
  * peer see ECONNRESET, on SOCK_SEQPACKET before the reply that it was already sent.  So closing is:
- * shut both directions, after which nothing more can arrive, read what is there, then close.
+ * shut both directions, after which nothing more can arrive, read what is there, then close.  When
+ * all are closed at once there is no time for this, and whoever had asked for more is told so.
  */
 #include "daemon/peer.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "daemon/keeper.h"
 #include "daemon/loop.h"
@@ -32,7 +36,7 @@ static int peer_uid(int fd, uint32_t *ret)
 	return 0;
 }
 
-static void close_gently(int fd)
+static void discard_input(int fd)
 {
 	char discarded[4096];
 
@@ -41,7 +45,6 @@ static void close_gently(int fd)
 		if (recv(fd, discarded, sizeof(discarded), MSG_DONTWAIT) <= 0)
 			break;
 	}
-	close(fd);
 }
 
 static void peer_unlink(struct peer *p)
@@ -112,7 +115,7 @@ void peer_unsubscribe(struct peer *p)
 	p->set->statistics.subscriptions--;
 }
 
-static void peer_close(struct peer *p)
+static void peer_close(struct peer *p, bool gently)
 {
 	struct peer_set *set = p->set;
 	struct quota_user *user = p->user;
@@ -125,7 +128,9 @@ static void peer_close(struct peer *p)
 	peer_unsubscribe(p);
 	peer_let_go(p, p->held_bytes);
 	set->calls->gone(p);
-	close_gently(fd);
+	if (gently)
+		discard_input(fd);
+	close(fd);
 	quota_release_peer(set->quota, user);
 	set->statistics.peers--;
 	if (set->draining && set->first == NULL)
@@ -134,8 +139,8 @@ static void peer_close(struct peer *p)
 
 void peer_settle(struct peer *p, int r)
 {
-	if (r < 0 || (p->set->draining && !p->owing))
-		peer_close(p);
+	if (r < 0 || (p->set->draining && !p->owing && p->drain_bytes == 0))
+		peer_close(p, true);
 }
 
 static void peer_ready(void *data, unsigned int events)
@@ -150,7 +155,7 @@ static void peer_expired(void *data)
 	struct peer *p = data;
 
 	p->set->calls->expired(p);
-	peer_close(p);
+	peer_close(p, true);
 }
 
 int peer_init(struct peer *p, struct peer_set *set, int fd)
@@ -188,6 +193,14 @@ int peer_init(struct peer *p, struct peer_set *set, int fd)
 	return 0;
 }
 
+/* Bytes that wait to be received, of all packets where there are packets. */
+static uint64_t queued_bytes(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCINQ, &bytes) < 0 || bytes < 0 ? 0 : (uint64_t)bytes;
+}
+
 void peer_set_drain(struct peer_set *set)
 {
 	struct peer *next;
@@ -200,7 +213,8 @@ void peer_set_drain(struct peer_set *set)
 	for (struct peer *p = set->first; p != NULL; p = next) {
 		next = p->next;
 		throttle_leave(p);
-		peer_settle(p, p->owing ? 0 : set->calls->turn(p, LOOP_READ));
+		p->drain_bytes = queued_bytes(p->fd);
+		peer_settle(p, 0);
 	}
 }
 
@@ -208,7 +222,13 @@ void peer_set_close(struct peer_set *set)
 {
 	set->draining = false;
 	while (set->first != NULL)
-		peer_close(set->first);
+		peer_close(set->first, false);
+}
+
+void peer_received(struct peer *p, uint64_t bytes)
+{
+	p->set->statistics.received_bytes += bytes;
+	p->drain_bytes -= bytes < p->drain_bytes ? bytes : p->drain_bytes;
 }
 
 void peer_charge_requests(struct peer *p, uint32_t count, int64_t now_ns)

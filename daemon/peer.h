@@ -79,6 +79,7 @@ struct peer {
 	struct peer **waiting_link; /* NULL: it does not wait */
 	bool admitted;
 	bool owing; /* the conversation has a reply under way, or frames that are not served yet */
+	uint64_t drain_bytes; /* to be received yet of what had come when draining began */
 };
 
 /*
@@ -89,11 +90,13 @@ struct peer {
 int peer_init(struct peer *p, struct peer_set *set, int fd);
 
 /*
- * Close every peer that owes nothing once it has had one more turn; the others when they have paid.
+ * Close every peer once what it has sent so far is answered, whatever its user's rate, and what it
+ * is owed is taken.  They have their turns from the loop as before; only those who have nothing to
+ * wait for are closed before this returns.
  */
 void peer_set_drain(struct peer_set *set);
 
-/* Close them all, now. */
+/* Close them all, now: with ECONNRESET those whose input was not read. */
 void peer_set_close(struct peer_set *set);
 
 /*
@@ -117,6 +120,9 @@ int peer_subscribe(struct peer *p, void (*due)(void *data));
 
 /* May be called without one. */
 void peer_unsubscribe(struct peer *p);
+
+/* So much was received from p. */
+void peer_received(struct peer *p, uint64_t bytes);
 
 /* A frame with that many requests of p's is served from now on. */
 void peer_charge_requests(struct peer *p, uint32_t count, int64_t now_ns);

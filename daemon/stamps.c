@@ -23,9 +23,6 @@
 _Static_assert(STAMP_PACKET_MAX <= QUOTA_REQUESTS_MAX, "a packet can be charged");
 _Static_assert((int)STAMP_REFUSAL_COUNT <= (int)STATISTICS_REFUSALS, "each has its count");
 
-/* What a receive queue may hold: it is bounded by the sender's SO_SNDBUF. */
-#define DRAIN_PACKETS_MAX 1024
-
 struct subscription {
 	struct schedule schedule;
 	int32_t clock_id;
@@ -302,7 +299,7 @@ static int packet_answer(struct stamp_peer *sp, const struct stamp_request *requ
 	return r < 0 ? r : sp->parting ? -EPROTONOSUPPORT : 0;
 }
 
-/* Receive one packet and answer it.  1; 0: nothing there; negative: close. */
+/* Receive one packet and answer it.  0, also when nothing is there; negative: close. */
 static int packet_turn(struct stamp_peer *sp)
 {
 	struct stamps *s = stamps_of(sp);
@@ -315,14 +312,13 @@ static int packet_turn(struct stamp_peer *sp)
 	if (throttle_hold(&sp->peer))
 		return 0;
 	r = packet_receive(sp->peer.fd, s->requests, &bytes);
-
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;
 
 	int64_t began_ns = peer_set_now_ns(&s->set);
 
 	statistics->frames++;
-	statistics->received_bytes += bytes;
+	peer_received(&sp->peer, bytes);
 	refusal = stamp_request_check(s->requests, bytes, sp->greeted, &count);
 	if (refusal != STAMP_ACCEPTED) {
 		statistics->refused[refusal]++;
@@ -331,24 +327,19 @@ static int packet_turn(struct stamp_peer *sp)
 	peer_charge_requests(&sp->peer, (uint32_t)count, began_ns);
 	r = packet_answer(sp, s->requests, count);
 	peer_served(&sp->peer, began_ns);
-	return r < 0 ? r : 1;
+	return r;
 }
 
 static int stamp_turn(struct peer *p, unsigned int events)
 {
 	struct stamp_peer *sp = (struct stamp_peer *)p;
-	int packets = p->set->draining ? DRAIN_PACKETS_MAX : 1;
 	int r = 0;
 
 	if (p->owing && !(events & LOOP_WRITE))
 		return 0;
 	if (p->owing)
 		r = packet_answer(sp, sp->stalled, sp->stalled_count);
-	if (r == 0)
-		r = 1;
-	for (; r > 0 && packets > 0 && !p->owing; packets--)
-		r = packet_turn(sp);
-	return r < 0 ? r : 0;
+	return r == 0 && !p->owing ? packet_turn(sp) : r;
 }
 
 static void stamp_expired(struct peer *p)

@@ -331,6 +331,26 @@ static void test_seats_run_out_and_come_back(void **state)
 	assert_int_equal(server_charges(w->server), 0);
 }
 
+/* Send count stamp requests in one packet, behind a greeting where there is none yet. */
+static void ask(int fd, bool greet, size_t count)
+{
+	struct stamp_request packet[STAMP_PACKET_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		packet[i] = i == 0 && greet ? stamp_hello() : stamp_stamp(1);
+	assert_int_equal(send(fd, packet, count * 16, MSG_NOSIGNAL), count * 16);
+}
+
+static unsigned int replies(int fd)
+{
+	static char reply[65536];
+	unsigned int n = 0;
+
+	while (recv(fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
+		n++;
+	return n;
+}
+
 static void on_stopped(void *data)
 {
 	struct world *w = data;
@@ -368,6 +388,46 @@ static void test_stop_answers_what_is_there_and_closes(void **state)
 	assert_int_equal(recv(fd, &reply, sizeof(reply), 0), 0);
 	assert_int_equal(server_charges(w->server), 0);
 	close(fd);
+}
+
+/*
+ * The loop goes on while it stops: of each peer one packet is served in a round, and in the end
+ * those that had come by then; what comes later is not served, or it could go on for ever.
+ */
+static void test_stop_serves_in_rounds_what_has_come_by_then(void **state)
+{
+	struct world *w = *state;
+	const char calls[] = "{\"method\":\"org.vdsotime.Time.Read\"}";
+	int fds[2];
+	int dialogue;
+	unsigned int received = 0;
+
+	listen_both(w);
+	for (int i = 0; i < 2; i++)
+		fds[i] = greeted(w);
+	dialogue = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	turn(w);
+	for (int i = 0; i < 6; i++)
+		ask(fds[i % 2], false, STAMP_PACKET_MAX);
+	assert_int_equal(send(dialogue, calls, sizeof(calls), MSG_NOSIGNAL), sizeof(calls));
+	server_stop(w->server, 1000 * MS, on_stopped, w);
+	assert_int_equal(replies(fds[0]) + replies(fds[1]) + replies(dialogue), 0);
+	for (int round = 0; round < 3; round++) {
+		assert_int_equal(w->stopped, 0);
+		if (round < 2) {
+			ask(fds[0], false, STAMP_PACKET_MAX);
+			ask(fds[1], false, 1);
+		}
+		loop_once(w->loop, 0);
+		received += replies(fds[0]) + replies(fds[1]);
+		assert_int_equal(received, 2 * (1 + round));
+	}
+	assert_int_equal(w->stopped, 1);
+	assert_int_equal(replies(dialogue), 1);
+	assert_int_equal(server_charges(w->server), 0);
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+	close(dialogue);
 }
 
 /* A peer that owes its reply's taking holds a stop up, until it is read or the time is over. */
@@ -464,26 +524,6 @@ static struct statistics statistics_of(struct world *w, enum server_socket socke
 
 	server_statistics(w->server, socket, &s);
 	return s;
-}
-
-/* Send count stamp requests in one packet, behind a greeting where there is none yet. */
-static void ask(int fd, bool greet, size_t count)
-{
-	struct stamp_request packet[STAMP_PACKET_MAX];
-
-	for (size_t i = 0; i < count; i++)
-		packet[i] = i == 0 && greet ? stamp_hello() : stamp_stamp(1);
-	assert_int_equal(send(fd, packet, count * 16, MSG_NOSIGNAL), count * 16);
-}
-
-static unsigned int replies(int fd)
-{
-	static char reply[65536];
-	unsigned int n = 0;
-
-	while (recv(fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
-		n++;
-	return n;
 }
 
 /* Turn until fds[i] has its reply, each before the next. */
@@ -771,6 +811,7 @@ int main(void)
 		TEST(test_seats_run_out_and_come_back),
 		TEST(test_stop_is_at_once_when_nobody_is_there),
 		TEST(test_stop_answers_what_is_there_and_closes),
+		TEST(test_stop_serves_in_rounds_what_has_come_by_then),
 		TEST(test_stop_waits_for_a_reply_to_be_taken),
 		TEST(test_stop_does_not_wait_for_ever),
 		TEST(test_page_that_is_not_there_is_an_error_of_the_record),
