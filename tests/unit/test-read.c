@@ -366,6 +366,21 @@ static void test_waiting_for_another_epoch(void **state)
 	assert_int_equal(vdsotime_wait_epoch(t, 0, &minute), 0);
 }
 
+/* There is no epoch to be had from it, whatever its word for sleepers says. */
+static void test_a_page_with_both_lines_spoiled_is_not_waited_for(void **state)
+{
+	const struct timespec moments = { .tv_sec = 10 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		page.page->line[i].word[VDSOTIME_WORD_MONOTONIC] ^= UINT64_C(1) << 40;
+	assert_int_equal(vdsotime_wait_epoch(t, 0, &moments), -ENODATA);
+	assert_int_equal(vdsotime_wait_epoch(t, 7, &moments), -ENODATA);
+	/* mended */
+	live_page_publish(&page);
+	assert_int_equal(vdsotime_wait_epoch(t, 7, &moments), 0);
+}
+
 static void on_alarm(int signum)
 {
 	(void)signum;
@@ -470,6 +485,7 @@ int main(void)
 		TEST(test_an_interval_is_given_for_claims_only),
 		TEST(test_waiting_until_a_time_is_over),
 		TEST(test_waiting_for_another_epoch),
+		TEST(test_a_page_with_both_lines_spoiled_is_not_waited_for),
 		TEST(test_a_signal_ends_a_wait),
 		TEST(test_a_page_with_both_lines_spoiled_answers_and_is_told_to_be_wrong),
 		TEST(test_stamps_are_resolved_while_the_page_remembers),

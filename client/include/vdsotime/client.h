@@ -236,8 +236,8 @@ VDSOTIME_PUBLIC int vdsotime_status(const struct vdsotime *t, struct vdsotime_st
 
 /*
  * Wait until the page's epoch is another than seen (as a snapshot or status gave it).  0 when it
- * is; -ETIMEDOUT after timeout (relative; NULL: none); -EINTR; -ENODATA without a page.  A daemon
- * that dies wakes nobody: give a timeout.
+ * is; -ETIMEDOUT after timeout (relative; NULL: none); -EINTR; -ENODATA without a page, and with
+ * one that has neither line intact.  A daemon that dies wakes nobody: give a timeout.
  */
 VDSOTIME_PUBLIC int vdsotime_wait_epoch(
 	const struct vdsotime *t, uint64_t seen, const struct timespec *timeout);
