@@ -23,6 +23,7 @@ enum {
 	POLL_INPUT = 1,
 	PATIENCE_SEC = 1,
 	CONTROL_CUT = 8,
+	MESSAGE_CUT = 0x20,
 	SEEK_TO_END = 2,
 	SET_FLAGS = 4,
 	GET_SEALS = 1034,
@@ -40,6 +41,9 @@ enum {
 	SOCKET_PATH_BYTES = 108,
 	BOOT_ID_BYTES = 36
 };
+
+/* A page that tracks the kernel's clocks no better is none. */
+#define TRACKING_MAX_NS UINT64_C(5000000000)
 
 struct socket_address {
 	uint16_t family;
@@ -195,8 +199,8 @@ static int receive(int fd)
 	if (control.level == LEVEL_SOCKET && control.type == RIGHTS &&
 		control.bytes == CONTROL_BYTES)
 		page = control.fd;
-	if (page >= 0 && !(message.flags & CONTROL_CUT) && r == (NATIVE_WORD)sizeof(records) &&
-		is_granted(records))
+	if (page >= 0 && !(message.flags & (CONTROL_CUT | MESSAGE_CUT)) &&
+		r == (NATIVE_WORD)sizeof(records) && is_granted(records))
 		return page;
 	close_fd(page);
 	return -ERROR_PROTOCOL;
@@ -321,6 +325,8 @@ static bool agrees_once(const struct vdsotime_page *page, int32_t clock)
 			VDSOTIME_PAGE_READ ||
 		vdsotime_sys_clock_gettime(clock, &after) < 0)
 		return false;
+	if (instant.tracking_ns > TRACKING_MAX_NS)
+		return false;
 	now = (uint64_t)ns;
 	first = (uint64_t)before.sec * 1000000000 + (uint64_t)before.nsec;
 	last = (uint64_t)after.sec * 1000000000 + (uint64_t)after.nsec;
@@ -346,6 +352,8 @@ int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **r
 
 	bytes_clear(&reader, sizeof(reader));
 	reader.counter_kind = VDSOTIME_COUNTER_HERE;
+	if (!vdsotime_counter_can(VDSOTIME_COUNTER_FENCE))
+		reader.counter_kind = VDSOTIME_COUNTER_NONE;
 	r = read_boot_id(reader.boot_id);
 	if (r < 0)
 		return r;

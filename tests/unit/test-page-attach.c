@@ -118,6 +118,34 @@ static void test_a_daemon_that_does_not_answer_is_left(void **state)
 	alarm(0);
 }
 
+static void test_an_answer_of_more_than_was_asked_for_is_refused(void **state)
+{
+	(void)state;
+	w.daemon.bytes = 3 * sizeof(struct stamp_record);
+	assert_int_equal(attach(), -EPROTO);
+	w.daemon.bytes = sizeof(struct stamp_record);
+	assert_int_equal(attach(), -EPROTO);
+	w.daemon.bytes = 2 * sizeof(struct stamp_record);
+	w.daemon.n_fds = 2;
+	assert_int_equal(attach(), -EPROTO);
+	w.daemon.n_fds = 0;
+	assert_int_equal(attach(), -EPROTO);
+}
+
+/* Within so wide a bound any time would do. */
+static void test_a_page_without_a_sensible_bound_is_refused(void **state)
+{
+	(void)state;
+	live_page_aim(&w.page, WINDOW_LOG2, 4000000000);
+	live_page_publish(&w.page);
+	assert_int_equal(attach(), 0);
+	for (int shift = 33; shift < 64; shift += 10) {
+		live_page_aim(&w.page, WINDOW_LOG2, UINT64_C(1) << shift);
+		live_page_publish(&w.page);
+		assert_int_equal(attach(), -ERANGE);
+	}
+}
+
 /* An old filter answers EPERM to calls that it does not know. */
 static void forbid_waiting(void)
 {
@@ -161,6 +189,8 @@ int main(void)
 		TEST(test_a_good_page_is_taken),
 		TEST(test_a_full_backlog_is_not_waited_for),
 		TEST(test_a_daemon_that_does_not_answer_is_left),
+		TEST(test_an_answer_of_more_than_was_asked_for_is_refused),
+		TEST(test_a_page_without_a_sensible_bound_is_refused),
 		TEST(test_an_answer_is_received_where_poll_is_forbidden),
 	};
 

@@ -73,8 +73,12 @@ x86-64* | aarch64* | riscv64*)
 	*)
 		expect 'attached' '^page: attached$' "$dir/native"
 		expect 'read' '^  page TAI .* ns$' "$dir/native"
-		! build i386 i686-linux-gnu-gcc "$@" ||
+		if build i386 i686-linux-gnu-gcc "$@"; then
 			expect 'i386, on the same page' '^  page REALTIME .* ns$' "$dir/i386"
+			! command -v qemu-i386 >/dev/null ||
+				expect 'a CPU without lfence' '^page: none here, error 74$' \
+					qemu-i386 -cpu pentium3 "$dir/i386"
+		fi
 		;;
 	esac
 	;;

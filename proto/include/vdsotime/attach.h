@@ -23,10 +23,10 @@ extern "C" {
 /*
  * Connects to the stamp socket in runtime_dir (NULL: VDSOTIME_ATTACH_DIR), asks for the page,
  * checks and maps it read-only, and closes every descriptor.  The page must be sealed against
- * shrinking, so that a read of it never faults, of this boot, for the counter that this CPU has,
- * and agree with the kernel's REALTIME, MONOTONIC and BOOTTIME, so of this time namespace.  Who
- * listens is not asked, nor whether this process may read the counter (PR_SET_TSC): the caller
- * knows.
+ * shrinking, so that a read of it never faults, of this boot, for a counter that this CPU can read
+ * in order (VDSOTIME_COUNTER_FENCE), and agree with the kernel's REALTIME, MONOTONIC and BOOTTIME
+ * within a bound of 5 s at most, so of this time namespace.  Who listens and whose the page's file
+ * is are not asked, nor whether this process may read the counter (PR_SET_TSC): the caller knows.
  *
  * Returns 0 and *ret; or -ENAMETOOLONG, the error of connect(2) (-ENOENT, -ECONNREFUSED, -EACCES),
  * -EPROTO when the other side speaks another protocol or hands out no page, -EPERM on a page
