@@ -254,8 +254,11 @@ static int input_serve(struct dialogue *d, struct input *in)
 		char *end = in->bytes > 0 ? memchr(in->at, '\0', in->bytes) : NULL;
 		int r;
 
-		if (end == NULL || throttle_hold(&d->peer))
+		if (end == NULL)
 			break;
+		r = throttle_hold(&d->peer);
+		if (r != 0)
+			return r < 0 ? r : 0;
 		wait_for(d, WAITING_NOTHING);
 		r = message_serve(d, in->at, (size_t)(end - in->at));
 		if (r < 0)

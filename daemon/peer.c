@@ -158,6 +158,18 @@ static void peer_expired(void *data)
 	peer_close(p, true);
 }
 
+/* Where there is no place, those that are held by peers who have gone are free. */
+static int charge(struct peer_set *set, uint32_t uid, struct quota_user **ret)
+{
+	int r = quota_charge_peer(set->quota, uid, ret);
+	struct quota_user *user = quota_find(set->quota, uid);
+
+	if (r >= 0 || user == NULL)
+		return r;
+	throttle_sweep(user, peer_set_now_ns(set));
+	return quota_charge_peer(set->quota, uid, ret);
+}
+
 int peer_init(struct peer *p, struct peer_set *set, int fd)
 {
 	int send_buffer_bytes = PEER_SEND_BUFFER_BYTES;
@@ -167,7 +179,7 @@ int peer_init(struct peer *p, struct peer_set *set, int fd)
 	if (r < 0)
 		return r;
 	*p = (struct peer){ .set = set, .fd = fd };
-	r = quota_charge_peer(set->quota, uid, &p->user);
+	r = charge(set, uid, &p->user);
 	if (r < 0)
 		return r;
 	r = hold(p, set->peer_bytes + PEER_OWN_WATCHERS * loop_watcher_bytes());

@@ -118,6 +118,11 @@ int quota_charge_peer(struct quota *q, uint32_t uid, struct quota_user **ret)
 	return 0;
 }
 
+struct quota_user *quota_find(const struct quota *q, uint32_t uid)
+{
+	return *find(q, uid);
+}
+
 void quota_release_peer(struct quota *q, struct quota_user *user)
 {
 	q->peers--;

@@ -48,11 +48,12 @@ struct quota_user {
 	uint32_t subscriptions;
 	uint64_t bytes;
 	int64_t paid_ns; /* MONOTONIC: all that it has asked for is paid for then */
-	unsigned int round; /* these five are throttle.c's */
+	unsigned int round; /* these six are throttle.c's */
 	uint64_t turn_ns;
 	struct peer *waiting;
 	struct peer **waiting_end;
 	struct loop_timer *waiting_timer;
+	int64_t swept_ns;
 	struct quota_user *next;
 };
 
@@ -93,6 +94,9 @@ bool quota_privileged(const struct quota *q, uint32_t uid);
  * is).
  */
 int quota_charge_peer(struct quota *q, uint32_t uid, struct quota_user **ret);
+
+/* The user who is charged under that uid; NULL: none is. */
+struct quota_user *quota_find(const struct quota *q, uint32_t uid);
 
 /* user may be gone afterwards.  Its subscriptions are released before. */
 void quota_release_peer(struct quota *q, struct quota_user *user);

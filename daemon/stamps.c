@@ -309,8 +309,9 @@ static int packet_turn(struct stamp_peer *sp)
 	size_t count = 0;
 	int r;
 
-	if (throttle_hold(&sp->peer))
-		return 0;
+	r = throttle_hold(&sp->peer);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = packet_receive(sp->peer.fd, s->requests, &bytes);
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;

@@ -7,6 +7,8 @@
  */
 #include "daemon/throttle.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 
 #include "daemon/loop.h"
@@ -15,6 +17,9 @@
 
 /* A limit that was lifted meanwhile is seen after this. */
 #define LOOK_NS UINT64_C(1000000000)
+
+/* Whoever connects again and again has those of its user's who wait looked through this seldom. */
+#define SWEEP_NS 100000000
 
 /*
  * What a user may take of a round, its last frame apart: that of some packets with a few requests.
@@ -75,6 +80,14 @@ static void waiting_append(struct peer *p)
 	user->waiting_end = &p->waiting_next;
 }
 
+/* Is there nobody to answer any more? */
+static bool hung_up(const struct peer *p)
+{
+	struct pollfd poll_fd = { .fd = p->fd };
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
 static void throttle_due(void *data)
 {
 	struct quota_user *user = data;
@@ -88,14 +101,31 @@ static void throttle_due(void *data)
 		waiting_unlink(p);
 		p->admitted = true;
 		loop_io_events(p->io, LOOP_READ);
-		peer_settle(p, p->set->calls->turn(p, LOOP_READ));
+		if (quota_is_metered(p->set->quota, user) && hung_up(p))
+			peer_settle(p, -EPIPE);
+		else
+			peer_settle(p, p->set->calls->turn(p, LOOP_READ));
 		if (alone)
 			return;
 	}
 	loop_timer_start(user->waiting_timer, wait_ns(user->waiting));
 }
 
-bool throttle_hold(struct peer *p)
+void throttle_sweep(struct quota_user *user, int64_t now_ns)
+{
+	struct peer *next;
+
+	if (now_ns - user->swept_ns >= 0 && now_ns - user->swept_ns < SWEEP_NS)
+		return;
+	user->swept_ns = now_ns;
+	for (struct peer *p = user->waiting; p != NULL; p = next) {
+		next = p->waiting_next;
+		if (hung_up(p))
+			peer_settle(p, -EPIPE);
+	}
+}
+
+int throttle_hold(struct peer *p)
 {
 	struct quota_user *user = p->user;
 	bool admitted = p->admitted;
@@ -103,22 +133,24 @@ bool throttle_hold(struct peer *p)
 
 	p->admitted = false;
 	if (p->waiting_link != NULL)
-		return true;
+		return 1;
 	if (admitted || p->set->draining)
-		return false;
+		return 0;
 	ns = wait_ns(p);
+	if (ns > 0 && hung_up(p))
+		return -EPIPE;
 	if (user->waiting == NULL) {
 		if (ns == 0 && !turn_is_over(p))
-			return false;
+			return 0;
 		if (loop_timer_new(p->set->loop, throttle_due, user, &user->waiting_timer) < 0)
-			return false;
+			return 0;
 		loop_timer_yield(user->waiting_timer);
 		loop_timer_start(user->waiting_timer, ns);
 	}
 	waiting_append(p);
 	loop_io_events(p->io, 0);
 	p->set->statistics.throttled += ns > 0;
-	return true;
+	return 1;
 }
 
 void throttle_leave(struct peer *p)

@@ -8,25 +8,31 @@
  * So the rounds go by users, and one with a thousand busy connections has no more of them than one
  * with a single one.
  *
- * The one thing a reader would get wrong: a peer that waits is not watched at all; that it has gone
- * is seen when its turn comes.
+ * The one thing a reader would get wrong: a peer that waits is not watched at all.  That it has
+ * gone is seen when its turn comes, before anything of it is charged, or when its place is needed.
  */
 #ifndef VDSOTIMED_THROTTLE_H
 #define VDSOTIMED_THROTTLE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct peer;
+struct quota_user;
 
 /* One for each user that has peers waiting. */
 #define THROTTLE_WATCHERS 1
 
 /*
- * To be asked before a frame of p is served.  True: not now; p waits, and has a turn with LOOP_READ
- * when it may.
+ * To be asked before a frame of p is served.  0: now; 1: not now; p waits, and has a turn with
+ * LOOP_READ when it may; -EPIPE: it would have to wait, and has hung up: close it.
  */
-bool throttle_hold(struct peer *p);
+int throttle_hold(struct peer *p);
+
+/*
+ * Close those of user's peers that wait and have hung up; when it has just been done, do nothing.
+ * user may be gone afterwards.  now_ns: MONOTONIC.
+ */
+void throttle_sweep(struct quota_user *user, int64_t now_ns);
 
 /* A frame of p took ns to serve. */
 void throttle_served(struct peer *p, uint64_t ns);

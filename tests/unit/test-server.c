@@ -584,6 +584,55 @@ static void test_user_that_asks_too_much_waits_for_it(void **state)
 	}
 }
 
+/* Whoever has gone is not charged for, does not keep its place, and is not counted as waiting. */
+static void test_those_who_hung_up_cost_their_user_nothing(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	int fds[3];
+
+	limited.requests_per_user = 1000;
+	limited.peers_per_user_max = 3;
+	server_configure(w->server, &limited);
+	w->keeper.time_ns = INT64_C(1000000000);
+	listen_both(w);
+	for (int i = 0; i < 3; i++)
+		fds[i] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	if (fds[0] < 0)
+		skip();
+	for (int i = 0; i < 5; i++)
+		ask(fds[0], i == 0, STAMP_PACKET_MAX);
+	turn(w);
+	ask(fds[1], true, STAMP_PACKET_MAX);
+	turn(w);
+	assert_int_equal(replies(fds[0]) + replies(fds[1]), 4);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).throttled, 2);
+	close(fds[1]);
+	close(fds[2]);
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).throttled, 2);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).peers, 2);
+	/* its place is there for who comes next */
+	fds[1] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	fds[2] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).turned_away_user, 0);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).peers, 3);
+	/* and where nobody comes, its turn is nothing but its end */
+	for (int i = 1; i < 3; i++) {
+		ask(fds[i], true, STAMP_PACKET_MAX);
+		turn(w);
+		close(fds[i]);
+	}
+	turn_in_order(w, fds, 1);
+	close(fds[0]);
+	while (server_charges(w->server) > 0) {
+		w->keeper.time_ns += 60 * INT64_C(1000000);
+		loop_once(w->loop, 1);
+	}
+	assert_int_equal(statistics_of(w, SERVER_STAMP).requests, 5 * STAMP_PACKET_MAX);
+}
+
 #define BUSY 12
 
 static unsigned int busy_replies(const int *fds, unsigned int counts[static BUSY])
@@ -817,6 +866,7 @@ int main(void)
 		TEST(test_page_that_is_not_there_is_an_error_of_the_record),
 		TEST(test_new_limits_hold_for_those_who_come),
 		TEST(test_user_that_asks_too_much_waits_for_it),
+		TEST(test_those_who_hung_up_cost_their_user_nothing),
 		TEST(test_rounds_go_by_users),
 		TEST(test_waiting_peers_go_and_a_stop_serves_them),
 		TEST(test_server_goes_while_peers_wait),
