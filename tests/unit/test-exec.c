@@ -5,6 +5,7 @@
  *
  *     test-exec fds      is that program: it ends with the number of descriptors that it has
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -80,13 +81,19 @@ static void *dial(void *data)
 	return NULL;
 }
 
+/* Sleeps for an epoch that does not come: NULL, or t when it did not sleep until its time was up.
+ */
 static void *wait_for_epoch(void *t)
 {
 	const struct timespec patience = { .tv_nsec = 50000000 };
+	void *awake = NULL;
+	struct vdsotime_status s;
 
+	vdsotime_status(t, &s);
 	while (!stopping)
-		vdsotime_wait_epoch(t, 0, &patience);
-	return NULL;
+		if (vdsotime_wait_epoch(t, s.epoch, &patience) != -ETIMEDOUT)
+			awake = t;
+	return awake;
 }
 
 static void test_an_executed_program_has_no_descriptor_of_the_librarys(void **state)
@@ -95,11 +102,13 @@ static void test_an_executed_program_has_no_descriptor_of_the_librarys(void **st
 	struct vdsotime *t = NULL;
 	struct vdsotime_stamps *s = NULL;
 	pthread_t dialling, waiting;
+	void *awake = NULL;
 
 	(void)state;
 	assert_true(before < FDS_MAX);
 	live_page_new(&page, F_SEAL_SHRINK, sizeof(struct vdsotime_page));
 	live_page_aim(&page, WINDOW_LOG2, TRACKING_NS);
+	page.line.extra[VDSOTIME_EXTRA_EPOCH] = 7;
 	live_page_publish(&page);
 	fake_daemon_start(&page_daemon, page.fd);
 	fake_daemon_start(&stamp_daemon, page.fd);
@@ -118,7 +127,8 @@ static void test_an_executed_program_has_no_descriptor_of_the_librarys(void **st
 	}
 	stopping = true;
 	pthread_join(dialling, NULL);
-	pthread_join(waiting, NULL);
+	pthread_join(waiting, &awake);
+	assert_null(awake);
 	vdsotime_stamps_close(s);
 	vdsotime_detach(t);
 	fake_daemon_stop(&stamp_daemon);
