@@ -138,7 +138,10 @@ static enum vdsotime_nopage trust(
 	return reason;
 }
 
-/* A trusted page in t instead of the one that it has, or the reason why not, with t as it was. */
+/*
+ * A trusted page in t instead of the one that it has, or the reason why not, and t keeps its own.
+ * t->order is of this CPU, and may change either way.
+ */
 static enum vdsotime_nopage attach_page(struct vdsotime *t)
 {
 	const struct vdsotime_page *page = NULL;

@@ -3,7 +3,8 @@
 
 #include <time.h>
 
-/* A new page is published within a period of its daemon's; a look is taken again that often. */
+/* Looks that are taken at most, and good ones in a row that are enough.  A bad one is good a
+ * moment later where only the daemon had not caught up yet. */
 #define TRIES 16
 #define LOOKS 2
 
