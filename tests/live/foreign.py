@@ -5,6 +5,7 @@
     foreign.py VDSOTIMED SOURCE_DIR
 """
 
+import errno
 import glob
 import os
 import platform
@@ -82,6 +83,12 @@ def test_i386_programs_read_the_page_of_this_daemon(daemon, source):
         stamper = compiler.program("tests/live/stamper.c")
         with Daemon(daemon) as d:
             subprocess.run([stamper, d.runtime_dir], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)
+        waiter = compiler.program("tests/live/old-kernel.c")
+        for error in (errno.ENOSYS, errno.EPERM):
+            with Daemon(daemon) as d:
+                done = subprocess.run([waiter, d.runtime_dir, str(error)], stdout=subprocess.PIPE, text=True,
+                                      check=False, timeout=PATIENCE_S)
+                assert done.returncode == 0, done
 
 
 def test_i386_programs_with_32_bit_times_are_not_compiled(_daemon, source):
