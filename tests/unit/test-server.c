@@ -331,6 +331,14 @@ static void test_seats_run_out_and_come_back(void **state)
 	assert_int_equal(server_charges(w->server), 0);
 }
 
+static struct statistics statistics_of(struct world *w, enum server_socket socket)
+{
+	struct statistics s;
+
+	server_statistics(w->server, socket, &s);
+	return s;
+}
+
 /* Send count stamp requests in one packet, behind a greeting where there is none yet. */
 static void ask(int fd, bool greet, size_t count)
 {
@@ -473,6 +481,30 @@ static void test_stop_does_not_wait_for_ever(void **state)
 	stop_with_owing_peer(*state, false);
 }
 
+/* What was held for a reply that was not taken is given back once it is. */
+static void test_stall_that_is_over_holds_nothing(void **state)
+{
+	struct world *w = *state;
+	uint64_t idle_bytes;
+	int fd;
+
+	listen_both(w);
+	fd = greeted(w);
+	idle_bytes = statistics_of(w, SERVER_STAMP).held_bytes;
+	for (int stalls = 0; stalls < 2; stalls++) {
+		while (statistics_of(w, SERVER_STAMP).held_bytes == idle_bytes) {
+			ask(fd, false, STAMP_PACKET_MAX);
+			loop_once(w->loop, 0);
+		}
+		assert_int_equal(statistics_of(w, SERVER_STAMP).held_bytes,
+			idle_bytes + STAMP_PACKET_MAX * sizeof(struct stamp_request));
+		while (replies(fd) > 0)
+			turn(w);
+		assert_int_equal(statistics_of(w, SERVER_STAMP).held_bytes, idle_bytes);
+	}
+	close(fd);
+}
+
 static void test_page_that_is_not_there_is_an_error_of_the_record(void **state)
 {
 	struct world *w = *state;
@@ -497,9 +529,15 @@ static void test_new_limits_hold_for_those_who_come(void **state)
 
 	listen_both(w);
 	tighter.peers_max = 4000;
+	tighter.peers_reserved = 10;
 	tighter.peers_per_user_max = 3;
 	server_configure(w->server, &tighter);
+	/* these two belong together: a reserve of another whole is not this one's */
 	assert_int_equal(server_limits(w->server)->peers_max, 16);
+	assert_int_equal(server_limits(w->server)->peers_reserved, 2);
+	tighter.peers_max = 16;
+	server_configure(w->server, &tighter);
+	assert_int_equal(server_limits(w->server)->peers_reserved, 10);
 	assert_int_equal(server_limits(w->server)->peers_per_user_max, 3);
 	close(greeted(w));
 }
@@ -516,14 +554,6 @@ static int connect_as(struct world *w, uid_t uid, const char *name, int type)
 	fd = connect_to(w, name, type);
 	assert_int_equal(seteuid(0), 0);
 	return fd;
-}
-
-static struct statistics statistics_of(struct world *w, enum server_socket socket)
-{
-	struct statistics s;
-
-	server_statistics(w->server, socket, &s);
-	return s;
 }
 
 /* Turn until fds[i] has its reply, each before the next. */
@@ -698,12 +728,64 @@ static void test_rounds_go_by_users(void **state)
 	assert_int_equal(server_charges(w->server), 0);
 }
 
+static void on_time(void *data)
+{
+	bool *over = data;
+
+	*over = true;
+}
+
+/* A call that waits for its rate has no turns meanwhile, and is served soon when it need not wait.
+ */
+static void test_waiting_call_rests_until_its_limit_is_lifted(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	const char call[] = "{\"method\":\"org.vdsotime.Time.Read\"}";
+	struct loop_timer *timer;
+	bool over = false;
+	unsigned int began;
+	int fds[2];
+
+	limited.requests_per_user = 1;
+	server_configure(w->server, &limited);
+	w->keeper.time_ns = 1000000;
+	listen_both(w);
+	fds[0] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	if (fds[0] < 0)
+		skip();
+	fds[1] = connect_as(w, 12345, "org.vdsotime.Time", SOCK_STREAM);
+	ask(fds[0], true, STAMP_PACKET_MAX);
+	turn(w);
+	assert_int_equal(send(fds[1], call, sizeof(call), MSG_NOSIGNAL), sizeof(call));
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).throttled, 1);
+	assert_int_equal(loop_timer_new(w->loop, on_time, &over, &timer), 0);
+	loop_timer_start(timer, 30 * MS);
+	began = loop_round(w->loop);
+	while (!over)
+		loop_once(w->loop, 1);
+	assert_in_range(loop_round(w->loop) - began, 1, 5);
+	limited.requests_per_user = 0;
+	server_configure(w->server, &limited);
+	over = false;
+	/* of the four minutes that it had to wait for */
+	loop_timer_start(timer, 20000 * MS);
+	while (!over && replies(fds[1]) == 0)
+		loop_once(w->loop, 1);
+	assert_false(over);
+	loop_timer_free(timer);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* Those who wait may go, in any order, and a stop does not wait for the rate. */
 static void test_waiting_peers_go_and_a_stop_serves_them(void **state)
 {
 	struct world *w = *state;
 	struct server_options limited = w->options;
-	int fds[4];
+	const char call[] = "{\"method\":\"org.vdsotime.Time.Read\"}";
+	int fds[5];
 
 	limited.requests_per_user = 1;
 	server_configure(w->server, &limited);
@@ -713,6 +795,7 @@ static void test_waiting_peers_go_and_a_stop_serves_them(void **state)
 		fds[i] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
 	if (fds[0] < 0)
 		skip();
+	fds[4] = connect_as(w, 12345, "org.vdsotime.Time", SOCK_STREAM);
 	ask(fds[0], true, 2);
 	turn(w);
 	assert_int_equal(replies(fds[0]), 1);
@@ -720,19 +803,21 @@ static void test_waiting_peers_go_and_a_stop_serves_them(void **state)
 		ask(fds[i], i > 0, 1);
 		turn(w);
 	}
+	assert_int_equal(send(fds[4], call, sizeof(call), MSG_NOSIGNAL), sizeof(call));
+	turn(w);
 	assert_int_equal(statistics_of(w, SERVER_STAMP).throttled, 4);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).throttled, 1);
 	close(fds[1]);
-	limited.requests_per_user = 0;
-	server_configure(w->server, &limited);
 	server_stop(w->server, 1000 * MS, on_stopped, w);
 	turn(w);
 	assert_int_equal(w->stopped, 1);
 	assert_int_equal(replies(fds[0]), 1);
 	assert_int_equal(replies(fds[2]) + replies(fds[3]), 2);
+	assert_int_equal(replies(fds[4]), 1);
 	assert_int_equal(server_charges(w->server), 0);
 	close(fds[0]);
-	close(fds[2]);
-	close(fds[3]);
+	for (int i = 2; i < 5; i++)
+		close(fds[i]);
 }
 
 static void test_server_goes_while_peers_wait(void **state)
@@ -863,11 +948,13 @@ int main(void)
 		TEST(test_stop_serves_in_rounds_what_has_come_by_then),
 		TEST(test_stop_waits_for_a_reply_to_be_taken),
 		TEST(test_stop_does_not_wait_for_ever),
+		TEST(test_stall_that_is_over_holds_nothing),
 		TEST(test_page_that_is_not_there_is_an_error_of_the_record),
 		TEST(test_new_limits_hold_for_those_who_come),
 		TEST(test_user_that_asks_too_much_waits_for_it),
 		TEST(test_those_who_hung_up_cost_their_user_nothing),
 		TEST(test_rounds_go_by_users),
+		TEST(test_waiting_call_rests_until_its_limit_is_lifted),
 		TEST(test_waiting_peers_go_and_a_stop_serves_them),
 		TEST(test_server_goes_while_peers_wait),
 		TEST(test_bytes_of_a_user_are_bounded),

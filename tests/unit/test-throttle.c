@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The rounds of users, with a real loop and connections, and times that the test says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/loop.h"
+#include "daemon/peer.h"
+#include "daemon/quota.h"
+#include "daemon/throttle.h"
+#include "tests/unit/fake-keeper.h"
+
+#define PEERS 2
+
+/* Longer than half of a user's share of a round, and no longer than the whole. */
+#define SHORT_NS 6000
+
+static struct {
+	struct keeper keeper;
+	struct loop *loop;
+	struct quota quota;
+	struct peer_set set;
+	struct peer peers[PEERS];
+	int ends[PEERS];
+	unsigned int turns;
+} w;
+
+static int on_turn(struct peer *p, unsigned int events)
+{
+	(void)events;
+	w.turns++;
+	assert_int_equal(throttle_hold(p), 0);
+	return 0;
+}
+
+static void on_gone(struct peer *p)
+{
+	(void)p;
+}
+
+static const struct peer_calls calls = { .turn = on_turn, .gone = on_gone };
+
+static int setup(void **state)
+{
+	const struct quota_limits limits = {
+		.peers_max = 8, .peers_per_user_max = 8, .bytes_per_user_max = UINT64_MAX
+	};
+
+	(void)state;
+	fake_keeper_init(&w.keeper);
+	w.turns = 0;
+	assert_int_equal(loop_new(&w.loop, 8 * PEER_WATCHERS), 0);
+	assert_int_equal(quota_init(&w.quota, &limits), 0);
+	w.set = (struct peer_set){
+		.loop = w.loop, .quota = &w.quota, .keeper = &w.keeper, .calls = &calls
+	};
+	for (int i = 0; i < PEERS; i++) {
+		int fds[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+		assert_int_equal(peer_init(&w.peers[i], &w.set, fds[0]), 0);
+		w.ends[i] = fds[1];
+	}
+	loop_once(w.loop, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	peer_set_close(&w.set);
+	quota_deinit(&w.quota);
+	w.loop = loop_free(w.loop);
+	for (int i = 0; i < PEERS; i++)
+		close(w.ends[i]);
+	return 0;
+}
+
+/* Another user is there, with a connection that does nothing. */
+static struct quota_user *another(void)
+{
+	struct quota_user *user;
+
+	assert_int_equal(quota_charge_peer(&w.quota, geteuid() + 4711, &user), 0);
+	return user;
+}
+
+static void test_share_of_a_round_is_the_sum_over_frames_and_peers(void **state)
+{
+	struct quota_user *other = another();
+
+	(void)state;
+	assert_int_equal(throttle_hold(&w.peers[0]), 0);
+	throttle_served(&w.peers[0], SHORT_NS);
+	assert_int_equal(throttle_hold(&w.peers[1]), 0);
+	throttle_served(&w.peers[1], SHORT_NS);
+	assert_int_equal(throttle_hold(&w.peers[0]), 1);
+	assert_int_equal(throttle_hold(&w.peers[1]), 1);
+	/* nobody waits for a rate, so that is not what is counted */
+	assert_int_equal(w.set.statistics.throttled, 0);
+	loop_once(w.loop, 0);
+	loop_once(w.loop, 0);
+	assert_int_equal(w.turns, PEERS);
+	quota_release_peer(&w.quota, other);
+}
+
+static void test_share_is_new_in_each_round(void **state)
+{
+	struct quota_user *other = another();
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(throttle_hold(&w.peers[0]), 0);
+		throttle_served(&w.peers[0], SHORT_NS);
+		assert_int_equal(throttle_hold(&w.peers[0]), 0);
+		loop_once(w.loop, 0);
+	}
+	quota_release_peer(&w.quota, other);
+}
+
+static void test_who_is_alone_has_the_round(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(throttle_hold(&w.peers[0]), 0);
+		throttle_served(&w.peers[0], SHORT_NS);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_share_of_a_round_is_the_sum_over_frames_and_peers),
+		TEST(test_share_is_new_in_each_round),
+		TEST(test_who_is_alone_has_the_round),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
