@@ -5,7 +5,10 @@
  * x86: the TSC; aarch64: CNTVCT_EL0; riscv64: the `time` CSR.  A relaxed read is the bare
  * instruction: the CPU may take it some nanoseconds before its place in the program.  An ordered
  * read is never taken before the loads that precede it are done, so whoever first saw another
- * thread's message and then reads the counter reads no earlier value than that thread did.
+ * thread's message and then reads the counter reads no earlier value than that thread did.  On
+ * aarch64 that holds of the loads alone that a branch before it depends on, and of those ordered
+ * before them: readers of the page have that branch, on the sequence, so for them it is enough to
+ * load the message with acquire.
  *
  * Freestanding: no libc, no state.  What a reader would get wrong: "ordered" binds the read to what
  * comes before it.  What comes after may still start early, which is harmless, since it cannot be
