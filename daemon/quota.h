@@ -26,8 +26,7 @@ struct quota_limits {
 	uint32_t peers_reserved; /* of these, for the privileged alone; less than peers_max */
 	uint32_t peers_per_user_max; /* not for the privileged */
 	uint32_t subscriptions_per_user_max;
-	uint32_t
-		requests_per_user; /* in a second, not for the privileged; 0: as many as it likes */
+	uint32_t requests_per_user; /* in a second, not for the privileged; 0: no limit */
 	uint64_t bytes_per_user_max; /* not for the privileged */
 	uint32_t privileged_uid; /* beside 0 */
 };

@@ -225,8 +225,7 @@ void server_configure(struct server *s, const struct server_options *options)
 {
 	struct server_options fitting = *options;
 
-	/* the memory is that of before, and a share that is reserved of another whole does not fit
-	 * it */
+	/* The memory is that of before, and a reserve of another whole does not fit it. */
 	if (fitting.peers_max != s->options.peers_max) {
 		fitting.peers_max = s->options.peers_max;
 		fitting.peers_reserved = s->options.peers_reserved;

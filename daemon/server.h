@@ -38,8 +38,7 @@ struct server_options {
 	uint32_t peers_per_user_max; /* of one uid, root and the daemon's own apart; 1024 */
 	uint32_t peers_reserved; /* of peers_max, kept for root and the daemon's own uid; 64 */
 	uint32_t subscriptions_max; /* of one uid; 1024 */
-	uint32_t
-		requests_per_user; /* of one uid in a second; 0, the default: as many as it likes */
+	uint32_t requests_per_user; /* of one uid in a second; 0, the default: no limit */
 	uint64_t bytes_per_user_max; /* of memory, held for one uid; 16 MiB */
 	uint64_t frame_timeout_ns; /* from the first byte of a Varlink message to its last; 2 s */
 	uint64_t stall_timeout_ns; /* a reply is not taken for so long; 5 s */
@@ -129,7 +128,12 @@ int server_listen_fd(struct server *s, const char *name, int fd);
  */
 int server_listen(struct server *s, enum server_socket socket);
 
-/* New limits; in force for connections from now on, but peers_max, which stays. */
+/*
+ * New limits, in force at once, for those who are connected, too: who waits for the rate sees a new
+ * one within a second, and a timer that runs keeps its time.  What is held already stays; who is
+ * above a limit is refused more, or closed where more must be held for it.  peers_max stays as it
+ * was, and so does peers_reserved where options have another peers_max.
+ */
 void server_configure(struct server *s, const struct server_options *options);
 
 /*

@@ -159,5 +159,5 @@ void throttle_leave(struct peer *p)
 		return;
 	waiting_unlink(p);
 	loop_io_events(p->io, LOOP_READ);
-	loop_io_again(p->io);
+	loop_io_again(p->io); /* a call that was received and kept is not told of by the socket */
 }
