@@ -6,7 +6,8 @@
  * macros; each load of the page, each pair of loads, and triples and storms drawn at random return
  * boundary values.  Asserted: all loads lie on the page and are aligned; there are never more of
  * them than the tries allow; a time is only given when the sequence, as loaded, was even and the
- * same twice, and the counter, read in between, within the window; that a resolve gives the true
+ * same twice, all else of the line was loaded in between, and the counter, read there, within the
+ * window; that a resolve gives the true
  * time or none, since its lines have a check word; nothing is written without a time.  The
  * sanitizers watch for undefined behaviour.
  *
@@ -69,6 +70,10 @@ static uint64_t counter;
 /* How many loads there had been at the last two sequences, and when the CPU's counter was read. */
 static unsigned int seq_at, seq_before_at, counter_at;
 static uint64_t counter_now;
+/* Which line is between two loads of its sequence, or none; and whether another was loaded from. */
+static size_t open_line;
+static int strayed;
+#define NO_LINE SIZE_MAX
 static uint64_t runs;
 
 static uint64_t boundary[26];
@@ -98,6 +103,15 @@ static uint64_t truth(const void *p, size_t size)
 	else
 		value = *(const uint64_t *)p;
 	return value;
+}
+
+/* Whether the load lies between those of its line's sequence.  Each try is on the other line. */
+static void remember_place(size_t line, size_t offset)
+{
+	if (offset == offsetof(struct vdsotime_line, seq))
+		open_line = line == open_line ? NO_LINE : line;
+	else if (line != open_line)
+		strayed = 1;
 }
 
 /* What a line's field the load was of decides what a time may rest on. */
@@ -133,7 +147,9 @@ static uint64_t lying_load(const void *p, size_t size)
 		value = boundary[random_next() % 26];
 	if (size == 4)
 		value = (uint32_t)value;
-	remember((at - offsetof(struct vdsotime_page, line)) % sizeof(struct vdsotime_line), value);
+	at -= offsetof(struct vdsotime_page, line);
+	remember_place(at / sizeof(struct vdsotime_line), at % sizeof(struct vdsotime_line));
+	remember(at % sizeof(struct vdsotime_line), value);
 	loads++;
 	return value;
 }
@@ -149,6 +165,8 @@ static void check_try(void)
 {
 	if (counter_at <= seq_before_at || counter_at > seq_at)
 		fail("the counter was not read while the line was in force");
+	if (strayed)
+		fail("a load from outside the two of the sequence");
 	if (seq != seq_before || seq % 2 == 1)
 		fail("a time from a line that was being written");
 	if ((counter_now - counter) >> (meta & VDSOTIME_META_WINDOW_MASK) != 0)
@@ -260,7 +278,7 @@ static void read_line(void)
 	int result = vdsotime_page_line(page, &line);
 
 	check_loads(MOST_TRIES * LINE_LOADS);
-	if (result && (seq != seq_before || seq % 2 == 1))
+	if (result && (strayed || seq != seq_before || seq % 2 == 1))
 		fail("a line that was being written");
 	if (result && !line_whole(&line, ORIGIN))
 		fail("a line that is not intact");
@@ -338,6 +356,8 @@ static unsigned int run(const struct reader *reader, unsigned int count)
 	seq_before = 0;
 	seq_at = 0;
 	seq_before_at = 0;
+	open_line = NO_LINE;
+	strayed = 0;
 	runs++;
 	reader->read();
 	return loads;

@@ -496,6 +496,75 @@ mutant(
     "unit",
 )
 
+# Bounds.
+NOT_STALE = (
+    "\t\tif (ticks >> (meta & VDSOTIME_META_WINDOW_MASK) != 0)\n"
+    "\t\t\treturn VDSOTIME_PAGE_STALE;\n\t\tret->realtime_ns"
+)
+for word in ("ERROR", "EPOCH", "FLAGS"):
+    mutant(
+        PAGE,
+        f"of an interval, {word} is loaded after the line was found whole",
+        NOT_STALE,
+        f"\t\t{word.lower()} = VDSOTIME_WORD_LOAD(&line->extra[VDSOTIME_EXTRA_{word}]);\n{NOT_STALE}",
+        "adversary",
+    )
+mutant(
+    PAGE,
+    "an interval lacks the ns that was cut off",
+    "error + (ticks * per_tick >> 32) + 1;",
+    "error + (ticks * per_tick >> 32);",
+    "unit",
+)
+mutant(
+    PAGE,
+    "a bound lacks the ns that was cut off",
+    "bound_ns + (age_ns * (uint32_t)growth >> 32) + 1;",
+    "bound_ns + (age_ns * (uint32_t)growth >> 32);",
+    "unit",
+)
+mutant(
+    PAGE,
+    "of an instant, no bound becomes a small one",
+    "\treturn bound_ns >> 63 ? VDSOTIME_NO_ERROR_BOUND : aged;",
+    "\treturn aged;",
+    "unit",
+)
+mutant(
+    PAGE,
+    "of an interval, no bound becomes a small one",
+    "\t\tif (error >> 63)\n\t\t\tret->error_ns = VDSOTIME_NO_ERROR_BOUND;\n",
+    "",
+    "unit",
+)
+mutant(
+    PAGE,
+    "the growth of a bound has a high half",
+    "\treturn (growth & 0xffffffff) * (mult >> 32)",
+    "\treturn growth * (mult >> 32)",
+    "unit",
+)
+mutant(
+    PAGE,
+    "TAI - UTC has no sign",
+    "(uint64_t)((int64_t)((int32_t)meta >> VDSOTIME_META_TAI_SHIFT)",
+    "(uint64_t)((int64_t)(meta >> VDSOTIME_META_TAI_SHIFT)",
+    "unit",
+)
+mutant(
+    PAGE,
+    "of an instant, TAI - UTC has no sign",
+    "int32_t tai = (int32_t)line->meta >> VDSOTIME_META_TAI_SHIFT;",
+    "int32_t tai = (int32_t)(line->meta >> VDSOTIME_META_TAI_SHIFT);",
+    "unit",
+)
+mutant(
+    PAGE,
+    "seconds by a product may be one too few",
+    "\treturn n - seconds * 1000000000 >= 1000000000 ? seconds + 1 : seconds;",
+    "\treturn seconds;",
+    "unit",
+)
 mutant(
     PAGE,
     "the growth of a bound is rounded down",

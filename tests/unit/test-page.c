@@ -170,13 +170,16 @@ static void test_division_by_a_billion_is_exact(void **state)
 	uint64_t seed = 88172645463325252;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
+	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
 		assert_int_equal(vdsotime_seconds(edges[i]), edges[i] / 1000000000);
+		assert_int_equal(vdsotime_seconds_by_product(edges[i]), edges[i] / 1000000000);
+	}
 	for (int i = 0; i < 100000; i++) {
 		seed ^= seed << 13;
 		seed ^= seed >> 7;
 		seed ^= seed << 17;
 		assert_int_equal(vdsotime_seconds(seed), seed / 1000000000);
+		assert_int_equal(vdsotime_seconds_by_product(seed), seed / 1000000000);
 	}
 }
 
@@ -240,6 +243,45 @@ static void test_bounds_grow_with_age(void **state)
 	assert_in_range(b.error_ns, 1000 + 999, 1000 + 1500);
 }
 
+/* What is cut off of the growth, and of the clock itself, is in the bound. */
+static void test_a_bound_that_does_not_grow_is_a_ns_wider(void **state)
+{
+	struct vdsotime_line line = line_of(1, vdsotime_counter_read(VDSOTIME_COUNTER_FENCE) - 10);
+	struct vdsotime_instant instant = { 0 };
+	struct vdsotime_bounded bounded = { 0 };
+
+	(void)state;
+	line.extra[VDSOTIME_EXTRA_ERROR] = 1000;
+	line.extra[VDSOTIME_EXTRA_TRACKING] = 500;
+	publish_line(&line);
+	assert_int_equal(vdsotime_page_read_bounded(page, VDSOTIME_COUNTER_FENCE, &bounded),
+		VDSOTIME_PAGE_READ);
+	assert_int_equal(vdsotime_page_read_instant(page, VDSOTIME_COUNTER_FENCE, &instant),
+		VDSOTIME_PAGE_READ);
+	assert_true(bounded.error_ns >= 1001);
+	assert_int_equal(instant.error_ns, 1001);
+	assert_int_equal(instant.tracking_ns, 501);
+}
+
+/* TAI may be told to be behind UTC: the kernel takes it. */
+static void test_tai_may_lie_behind_utc(void **state)
+{
+	struct vdsotime_line line = line_of(1, vdsotime_counter_read(VDSOTIME_COUNTER_FENCE) - 10);
+	struct vdsotime_instant instant = { 0 };
+	int64_t utc = 0, tai = 0;
+
+	(void)state;
+	line.meta = 40 | (uint32_t)-TAI_OFFSET_S << VDSOTIME_META_TAI_SHIFT;
+	publish_line(&line);
+	assert_int_equal(read_ns(VDSOTIME_PAGE_REALTIME, &utc), VDSOTIME_PAGE_READ);
+	assert_int_equal(read_ns(VDSOTIME_PAGE_TAI, &tai), VDSOTIME_PAGE_READ);
+	assert_in_range(tai - utc + TAI_OFFSET_S * NSEC_PER_SEC, 0, NSEC_PER_SEC);
+	assert_int_equal(vdsotime_page_read_instant(page, VDSOTIME_COUNTER_FENCE, &instant),
+		VDSOTIME_PAGE_READ);
+	assert_int_equal(instant.tai_ns - instant.realtime_ns, -TAI_OFFSET_S * NSEC_PER_SEC);
+	assert_int_equal(instant.tai_offset_s, -TAI_OFFSET_S);
+}
+
 /* All ones, and what else no clock can be off by, stays out of anybody's reach. */
 static void test_a_bound_does_not_overflow(void **state)
 {
@@ -295,6 +337,9 @@ static void test_growth_per_tick_is_rounded_up(void **state)
 	}
 	assert_int_equal(vdsotime_growth_per_tick(UINT32_MAX, UINT64_MAX), UINT64_MAX - UINT32_MAX);
 	assert_int_equal(vdsotime_growth_per_tick(0, MULT), 1);
+	/* the high half of the word is not used */
+	assert_int_equal(vdsotime_growth_per_tick(UINT64_MAX, UINT64_MAX),
+		vdsotime_growth_per_tick(UINT32_MAX, UINT64_MAX));
 }
 
 static void test_backup_answers_while_the_primary_is_written(void **state)
@@ -649,7 +694,9 @@ int main(void)
 		TEST(test_a_counter_before_the_line_is_stale),
 		TEST(test_a_page_that_is_off_is_stale),
 		TEST(test_bounds_grow_with_age),
+		TEST(test_a_bound_that_does_not_grow_is_a_ns_wider),
 		TEST(test_a_bound_does_not_overflow),
+		TEST(test_tai_may_lie_behind_utc),
 		TEST(test_growth_per_tick_is_rounded_up),
 		TEST(test_backup_answers_while_the_primary_is_written),
 		TEST(test_a_reader_gives_up_when_both_lines_are_odd),

@@ -259,11 +259,8 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_ns(const struct vds
 }
 
 /* n / 10^9, without the 64-bit division that 32-bit machines would take from a library. */
-VDSOTIME_INLINE uint64_t vdsotime_seconds(uint64_t n)
+VDSOTIME_INLINE uint64_t vdsotime_seconds_by_product(uint64_t n)
 {
-#if UINTPTR_MAX > 0xffffffffu
-	return n / 1000000000;
-#else
 	/* n / 2^9 / 5^9 as the high half of a product with 2^84 / 5^9; at most one too small */
 	const uint64_t inverse = UINT64_C(9903520314283042199);
 	uint64_t m = n >> 9;
@@ -274,7 +271,12 @@ VDSOTIME_INLINE uint64_t vdsotime_seconds(uint64_t n)
 	uint64_t seconds = high >> 20;
 
 	return n - seconds * 1000000000 >= 1000000000 ? seconds + 1 : seconds;
-#endif
+}
+
+/* The same, the faster way of this machine. */
+VDSOTIME_INLINE uint64_t vdsotime_seconds(uint64_t n)
+{
+	return UINTPTR_MAX > 0xffffffffu ? n / 1000000000 : vdsotime_seconds_by_product(n);
 }
 
 /*
@@ -388,8 +390,8 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_instant(
 
 /*
  * The growth of a bound for each tick instead of each ns, with 32 fraction bits, rounded up; not
- * above mult.  It can be had while the counter is being read; the age in ns, which the growth would
- * be multiplied by else, only after that.
+ * above mult, unless that is 0.  It can be had while the counter is being read; the age in ns,
+ * which the growth would be multiplied by else, only after that.
  */
 VDSOTIME_INLINE uint64_t vdsotime_growth_per_tick(uint64_t growth, uint64_t mult)
 {
@@ -444,8 +446,10 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_bounded(
 	return VDSOTIME_PAGE_BUSY;
 }
 
-/* The newest line that is intact, within its window or not.  1; 0 when both changed underfoot, or
- * neither is. */
+/*
+ * The line in force, intact, within its window or not; the one before it while the primary is being
+ * written or is spoiled.  1; 0 when both changed underfoot, or neither is intact.
+ */
 static inline int vdsotime_page_line(const struct vdsotime_page *page, struct vdsotime_line *ret)
 {
 	unsigned int i;
