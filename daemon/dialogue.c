@@ -361,7 +361,8 @@ int dialogues_init(struct dialogues *ds, struct loop *loop, struct quota *quota,
 		},
 		.service = service,
 	};
-	if (slab_init(&ds->peers, peers_max, sizeof(struct dialogue)) < 0 ||
+	/* One more, for whoever is turned away once its user is known. */
+	if (slab_init(&ds->peers, peers_max + 1, sizeof(struct dialogue)) < 0 ||
 		slab_init(&ds->inputs, peers_max, DIALOGUE_MESSAGE_MAX) < 0) {
 		dialogues_deinit(ds);
 		return -ENOMEM;

@@ -375,7 +375,8 @@ int stamps_init(struct stamps *s, struct loop *loop, struct quota *quota,
 			.peer_bytes = sizeof(struct stamp_peer),
 		},
 	};
-	if (slab_init(&s->peers, peers_max, sizeof(struct stamp_peer)) < 0 ||
+	/* One more, for whoever is turned away once its user is known. */
+	if (slab_init(&s->peers, peers_max + 1, sizeof(struct stamp_peer)) < 0 ||
 		slab_init(&s->stalled, peers_max, sizeof(s->requests)) < 0) {
 		stamps_deinit(s);
 		return -ENOMEM;

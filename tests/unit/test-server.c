@@ -322,6 +322,12 @@ static void test_seats_run_out_and_come_back(void **state)
 	close(more);
 	server_statistics(w->server, SERVER_VARLINK, &s);
 	assert_int_equal(s.turned_away_total, 1);
+	more = connect_to(w, "stamp", SOCK_SEQPACKET);
+	turn(w);
+	assert_int_equal(recv(more, &c, 1, 0), 0);
+	close(more);
+	server_statistics(w->server, SERVER_STAMP, &s);
+	assert_int_equal(s.turned_away_total, 1);
 	close(fds[7]);
 	turn(w);
 	fds[7] = greeted(w);
