@@ -11,6 +11,7 @@ names, until one fails.  One that none fails must be explained as equivalent, an
 import collections
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,9 +24,17 @@ SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 CORE = ["proto/page/page.c", "proto/page/publish.c"]
 C = ["cc", "-std=c11", "-D_GNU_SOURCE", "-w"]
 
-# What of a proof no mutant touches, and takes long to compile: once for all of them.
+# What of a proof takes long to compile and few mutants touch: once for all of the others.
 SEARCH = ["c++", "-std=gnu++11", "-w", "-O1", "-DBRIEF", "-c", "tests/proof/relacy.cpp"]
 COMMON = {"relacy.o": SEARCH}
+# Of the headers it knows what they declare, the constants, and how lines are checked; the accesses are the
+# text's alone.
+DECLARED = re.compile(
+    r"^(?:struct|enum) [^\n]*\{\n.*?^\}|^static inline uint64_t vdsotime_line_check.*?^\}"
+    r"|^#define (?!VDSOTIME_(?:SEQ|META|WORD|READ|WRITE)_(?:LOAD|RELOAD|STORE|RELEASE|FENCE)\b)"
+    r"(?:[^\n]*\\\n)*[^\n]*",
+    re.MULTILINE | re.DOTALL,
+)
 TEXT = ["-O0", "tests/proof/relacy-page.c"]
 
 # words: the compiler's, with paths in the mutant's tree; common: one of COMMON, or ""; arguments: those of
@@ -73,12 +82,23 @@ def plant(root, folder, mutant):
     return None
 
 
+def declares_otherwise(root, mutant):
+    """Whether what was compiled from the headers without the mutant is of another kin."""
+    with open(os.path.join(root, mutant.path), encoding="utf-8") as f:
+        text = f.read()
+    return DECLARED.findall(text) != DECLARED.findall(text.replace(mutant.old, mutant.new))
+
+
 def fails(folder, common, name):
-    """Whether a proof fails in this tree."""
+    """Whether a proof fails in this tree; common is None where it must have everything of its own."""
     rung = LADDER[name]
     program = os.path.join(folder, name)
+    kept = []
+    if rung.common and common:
+        kept = [common[rung.common].result()]
+    elif rung.common:
+        kept = [compile_common(folder, folder, rung.common)]
     # an object before the library that it needs
-    kept = [common[rung.common].result()] if rung.common else []
     compile_in(folder, C + kept + rung.words + ["-o", program])
     try:
         run = subprocess.run(
@@ -95,6 +115,8 @@ def judge(root, common, mutant):
         wrong = plant(root, folder, mutant)
         if wrong:
             raise RuntimeError(wrong)
+        if declares_otherwise(root, mutant):
+            common = None
         order = sorted(LADDER, key=lambda rung: rung != mutant.rung)
         return next((rung for rung in order if fails(folder, common, rung)), None)
 
