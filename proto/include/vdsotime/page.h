@@ -160,7 +160,8 @@ int vdsotime_page_intact(const struct vdsotime_page *page);
 /*
  * What clock said when the counter was stamp_ticks, by the line in force then.  1 and *ret_ns; 0
  * where no line of the page covers that moment (too old, in a gap, in the future), or one that was
- * looked at is not intact.  At most VDSOTIME_PAGE_TRIES + 10 loads of a line.
+ * looked at is not intact.  At most VDSOTIME_PAGE_TRIES + 10 loads of a line.  Where the counter
+ * has begun anew, a stamp is taken for one of before until the writer has published again.
  */
 int vdsotime_page_resolve(
 	const struct vdsotime_page *page, int32_t clock, uint64_t stamp_ticks, int64_t *ret_ns);
