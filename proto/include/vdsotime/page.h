@@ -432,14 +432,17 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read_bounded(
 		uint64_t flags = VDSOTIME_WORD_LOAD(&line->extra[VDSOTIME_EXTRA_FLAGS]);
 		uint64_t per_tick = vdsotime_growth_per_tick(growth, mult);
 
+		/* as vdsotime_bound(), but before the counter is there */
+		if (error >> 63) {
+			error = VDSOTIME_NO_ERROR_BOUND - 1;
+			per_tick = 0;
+		}
 		if (!vdsotime_line_done(line, seq))
 			continue;
 		if (ticks >> (meta & VDSOTIME_META_WINDOW_MASK) != 0)
 			return VDSOTIME_PAGE_STALE;
 		ret->realtime_ns = (int64_t)((uint64_t)base + (ticks * mult >> 32));
 		ret->error_ns = error + (ticks * per_tick >> 32) + 1;
-		if (error >> 63)
-			ret->error_ns = VDSOTIME_NO_ERROR_BOUND;
 		ret->epoch = epoch;
 		ret->flags = flags;
 		return VDSOTIME_PAGE_READ;
