@@ -76,7 +76,7 @@ struct keeper_status {
 	uint64_t residual_rms_ps; /* over the last few minutes, in ps */
 	uint64_t residual_max_ns; /* largest since start or the last disturbance */
 	uint64_t tracking_ns; /* published bound, now */
-	uint64_t samples;
+	uint64_t samples; /* that these are of */
 	uint64_t late_publications; /* epoch bumped since the writer was held up half-way */
 
 	/* the kernel's clock against UTC */

@@ -87,7 +87,7 @@ static int memory_new(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* No two pages share an epoch: its high half tells them apart, and is not 0. */
+/* Two pages share an epoch as good as never: its high half tells them apart, and is not 0. */
 static uint64_t first_epoch(uint64_t instance)
 {
 	return ((instance << 1 | 1) & INT32_MAX) << 32;

@@ -439,7 +439,7 @@ def test_metrics_are_the_numbers_of_status_and_stats(program, ctl):
         assert_equal((found["vdsotime_up"], found["vdsotime_configuration_refused"]), (1, 0))
         assert_equal(found["vdsotime_page_on"], status["page"]["on"])
         assert_equal(found["vdsotime_page_period_seconds"] * 1e9 // 1, status["page"]["periodNSec"])
-        assert 0 < found["vdsotime_page_publications_total"] <= status["page"]["generation"]
+        assert 0 < found["vdsotime_page_generation"] <= status["page"]["generation"]
         state = status["synchronisation"]["state"]
         assert_equal(found[f'vdsotime_synchronisation_state{{state="{state}"}}'], 1)
         assert found['vdsotime_socket_accepted_total{socket="varlink"}'] >= 2
