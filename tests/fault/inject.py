@@ -72,6 +72,7 @@ FAULTS = {
     "prlimit64": ["EPERM"],
     "pwrite64": ["ENOSPC", "EIO", "EINTR"],
     "read": ["EIO", "EINTR", "EAGAIN"],
+    "pread64": ["EIO", "EINTR"],
     "readlink": ["EACCES", "EIO"],
     "readlinkat": ["EACCES", "EIO"],
     "recvfrom": ["EINTR", "ECONNRESET", "ENOMEM"],
