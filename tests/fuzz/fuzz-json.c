@@ -84,6 +84,33 @@ static bool has_reals(const struct json_text *t)
 	return false;
 }
 
+/*
+ * A character that two escaped surrogates make, of which json-c looks at bits 10 to 15 once more
+ * and takes it for a single one: \ud877\ude00, U+2DE00, comes as U+FFFD (0.16).
+ */
+static bool is_misread(const char *s)
+{
+	for (; s && *s; s++) {
+		const unsigned char *u = (const unsigned char *)s;
+
+		if (u[0] >= 0xf0 &&
+			((u[1] & 0xfu) << 12 | (u[2] & 0x3fu) << 6) >> 11 == 0xd800 >> 11)
+			return true;
+	}
+	return false;
+}
+
+static bool is_any_misread(const struct json_text *t)
+{
+	for (unsigned int i = 0; i < t->count; i++) {
+		const struct json_value *v = &t->values[i];
+
+		if (is_misread(v->key) || (v->kind == JSON_IS_STRING && is_misread(v->string)))
+			return true;
+	}
+	return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct json_tokener *tokener;
@@ -101,8 +128,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	o = json_tokener_parse_ex(tokener, (const char *)data, (int)bytes);
 	promise(o != NULL && first.values[0].span == first.count);
-	compare(first.values, o);
-	if (!has_reals(&first)) {
+	bool misread = is_any_misread(&first);
+	if (!misread)
+		compare(first.values, o);
+	if (!has_reals(&first) && !misread) {
 		size_t printed_bytes;
 		char *printed = print_json(o, &printed_bytes);
 
