@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The Varlink engine before clients that others wrote.
 
-    certify.py CERTIFY
+    certify.py CERTIFY VDSOTIMED SOURCE_ROOT
 """
 
 import os
@@ -13,10 +13,12 @@ import tempfile
 import time
 
 import tap
-from daemon import PATIENCE_S
+from daemon import Daemon, PATIENCE_S
+
+GO_LIBRARIES = "/usr/share/gocode"
 
 
-def test_certification_of_varlink_go(certify):
+def test_certification_of_varlink_go(certify, *_):
     client = shutil.which("varlink-go-certification")
     if not client:
         raise tap.Skip("varlink-go-certification (package varlink-go) is not installed")
@@ -38,6 +40,22 @@ def test_certification_of_varlink_go(certify):
                 server.kill()
         # Its exit status is 0 also when it has failed.
         assert "End: 'true'" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_generic_client_calls_and_follows(_, vdsotimed, root):
+    if not shutil.which("go") or not os.path.isdir(f"{GO_LIBRARIES}/src/github.com/varlink/go"):
+        raise tap.Skip("golang-go and golang-github-varlink-go-dev are not installed")
+    with tempfile.TemporaryDirectory() as folder, Daemon(vdsotimed) as d:
+        client = os.path.join(folder, "generic")
+        environment = os.environ | {
+            "GO111MODULE": "off",
+            "GOPATH": GO_LIBRARIES,
+            "GOCACHE": os.path.join(folder, "cache"),
+        }
+        source = os.path.join(root, "tests/live/generic.go")
+        subprocess.run(["go", "build", "-o", client, source], env=environment, check=True)
+        address = f"unix:{d.runtime_dir}/org.vdsotime.Time"
+        subprocess.run([client, address], timeout=PATIENCE_S, check=True)
 
 
 if __name__ == "__main__":
