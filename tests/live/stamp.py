@@ -12,9 +12,11 @@ import fcntl
 import mmap
 import os
 import resource
+import shutil
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -458,6 +460,20 @@ def test_memory_for_one_user_is_bounded(program):
             assert varlink["overdrawn"] > 0
 
 
+def accepts(d, seconds):
+    """How often it tries to accept; 0 where that cannot be seen."""
+    if not shutil.which("strace"):
+        return 0
+    with tempfile.NamedTemporaryFile("r") as trace:
+        strace = ["strace", "-f", "-e", "trace=accept,accept4", "-o", trace.name, "-p", str(d.process.pid)]
+        with subprocess.Popen(strace, stderr=subprocess.DEVNULL) as process:
+            time.sleep(seconds)
+            process.terminate()
+        count = sum("accept" in line for line in trace)
+    print(f"# {count} accepts in {seconds} s at the limit of descriptors")
+    return count
+
+
 def test_no_descriptor_left_is_no_spin_and_recovers(program):
     with Daemon(program) as d, connect(d, hello()) as served:
         limit = len(open_descriptors(d)) + 10
@@ -470,6 +486,7 @@ def test_no_descriptor_left_is_no_spin_and_recovers(program):
             spent = cpu_s(d) - before
             print(f"# {spent * 1000:.0f} ms of CPU in a second at the limit of descriptors")
             assert spent < 0.3
+            assert accepts(d, 3) <= 3 * 20
             assert ask(served, stamp(0))[0][2] == 0
         wait_until(lambda: len(open_descriptors(d)) < limit - 5)
         with connect(d, hello()) as s:
