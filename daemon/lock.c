@@ -12,6 +12,9 @@
 
 #define LOCK_NAME "lock"
 
+/* Daemons that leave take the file with them; so many at once there are not. */
+#define LOCK_TRIES 64
+
 static int open_dir(const char *dir, int *ret)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -57,7 +60,7 @@ static bool is_regular(int fd)
 
 static int lock_file(int dir_fd, int *ret, pid_t *ret_holder)
 {
-	for (;;) {
+	for (int i = 0; i < LOCK_TRIES; i++) {
 		int fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return errno == ELOOP || errno == EISDIR || errno == ENXIO ? LOCK_NO_FILE
@@ -79,6 +82,7 @@ static int lock_file(int dir_fd, int *ret, pid_t *ret_holder)
 		}
 		close(fd);
 	}
+	return -EAGAIN;
 }
 
 /* For the refusal of the next one; a full disk must not keep us from serving. */
