@@ -161,10 +161,13 @@ static void peer_expired(void *data)
 /* Where there is no place, those that are held by peers who have gone are free. */
 static int charge(struct peer_set *set, uint32_t uid, struct quota_user **ret)
 {
+	struct quota_user *user;
 	int r = quota_charge_peer(set->quota, uid, ret);
-	struct quota_user *user = quota_find(set->quota, uid);
 
-	if (r >= 0 || user == NULL)
+	if (r >= 0)
+		return r;
+	user = quota_find(set->quota, uid);
+	if (user == NULL)
 		return r;
 	throttle_sweep(user, peer_set_now_ns(set));
 	return quota_charge_peer(set->quota, uid, ret);
