@@ -8,9 +8,6 @@
 #define TRIES 16
 #define LOOKS 2
 
-/* More than a bound can grow in the longest window: it is none that a daemon has written. */
-#define TRACKING_MAX_NS INT64_C(5000000000)
-
 static const clockid_t ids[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
 	CLOCK_BOOTTIME, CLOCK_TAI };
 #define IDS (sizeof(ids) / sizeof(ids[0]))
@@ -54,7 +51,7 @@ enum vdsotime_nopage crosscheck_once(
 	const int64_t values[IDS] = { now.realtime_ns, now.monotonic_ns, now.monotonic_raw_ns,
 		now.boottime_ns, now.tai_ns };
 
-	if (now.tracking_ns > TRACKING_MAX_NS || !vdsotime_page_intact(page))
+	if (now.tracking_ns > VDSOTIME_PAGE_TRACKING_MAX_NS || !vdsotime_page_intact(page))
 		return VDSOTIME_NOPAGE_CROSS_CHECK;
 	for (size_t i = 0; i < IDS; i++)
 		if ((clocks >> ids[i] & 1) &&

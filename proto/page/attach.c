@@ -42,9 +42,6 @@ enum {
 	BOOT_ID_BYTES = 36
 };
 
-/* A page that tracks the kernel's clocks no better is none. */
-#define TRACKING_MAX_NS UINT64_C(5000000000)
-
 struct socket_address {
 	uint16_t family;
 	char path[SOCKET_PATH_BYTES];
@@ -325,7 +322,7 @@ static bool agrees_once(const struct vdsotime_page *page, int32_t clock)
 			VDSOTIME_PAGE_READ ||
 		vdsotime_sys_clock_gettime(clock, &after) < 0)
 		return false;
-	if (instant.tracking_ns > TRACKING_MAX_NS)
+	if (instant.tracking_ns > VDSOTIME_PAGE_TRACKING_MAX_NS)
 		return false;
 	now = (uint64_t)ns;
 	first = (uint64_t)before.sec * 1000000000 + (uint64_t)before.nsec;
