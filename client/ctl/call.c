@@ -281,7 +281,7 @@ int call_dir_too_long(const struct ctl *ctl)
 	return CTL_USAGE;
 }
 
-static int explain(const struct ctl *ctl, int error, bool quiet)
+int call_explain(const struct ctl *ctl, const char *socket_name, int error, bool quiet)
 {
 	const char *dir = call_runtime_dir(ctl->runtime_dir);
 	char duration[HUMANE_BYTES];
@@ -293,27 +293,25 @@ static int explain(const struct ctl *ctl, int error, bool quiet)
 	case ENOTDIR:
 	case ECONNREFUSED:
 		if (!quiet)
-			ctl_error(ctl, "vdsotimed is not running: %s/%s: %s", dir, CALL_INTERFACE,
+			ctl_error(ctl, "vdsotimed is not running: %s/%s: %s", dir, socket_name,
 				strerror(-error));
 		return CTL_NOT_RUNNING;
 	case EACCES:
 	case EPERM:
-		ctl_error(
-			ctl, "no permission for %s/%s: %s", dir, CALL_INTERFACE, strerror(-error));
+		ctl_error(ctl, "no permission for %s/%s: %s", dir, socket_name, strerror(-error));
 		return CTL_PERMISSION;
 	case ETIMEDOUT:
-		ctl_error(ctl, "vdsotimed did not answer on %s/%s within %s", dir, CALL_INTERFACE,
+		ctl_error(ctl, "vdsotimed did not answer on %s/%s within %s", dir, socket_name,
 			humane_duration(duration, CALL_TIMEOUT_NS_DEFAULT));
 		return CTL_TIMEOUT;
 	case ECONNRESET:
-		ctl_error(ctl, "vdsotimed closed %s/%s without an answer", dir, CALL_INTERFACE);
+		ctl_error(ctl, "vdsotimed closed %s/%s without an answer", dir, socket_name);
 		return CTL_FAILURE;
 	case EPROTO:
-		ctl_error(
-			ctl, "what answered on %s/%s does not speak Varlink", dir, CALL_INTERFACE);
+		ctl_error(ctl, "what answered on %s/%s does not speak Varlink", dir, socket_name);
 		return CTL_FAILURE;
 	default:
-		ctl_error(ctl, "%s/%s: %s", dir, CALL_INTERFACE, strerror(-error));
+		ctl_error(ctl, "%s/%s: %s", dir, socket_name, strerror(-error));
 		return CTL_FAILURE;
 	}
 }
@@ -352,7 +350,7 @@ int call_daemon(const struct ctl *ctl, const char *method, const struct value *p
 	r = call_method(
 		ctl->runtime_dir, method, parameters, CALL_TIMEOUT_NS_DEFAULT, error, &reply);
 	if (r < 0)
-		return explain(ctl, r, quiet);
+		return call_explain(ctl, CALL_INTERFACE, r, quiet);
 	if (r > 0) {
 		r = explain_refusal(ctl, method, error, reply);
 		value_free(reply);
@@ -369,7 +367,7 @@ int call_daemon_more(const struct ctl *ctl, const char *method, const struct val
 	struct line line = LINE_NULL;
 	bool continues = true;
 	int r = line_open(&line, ctl->runtime_dir, method, parameters, true, deadline_ns);
-	int status = r < 0 ? explain(ctl, r, false) : CTL_OK;
+	int status = r < 0 ? call_explain(ctl, CALL_INTERFACE, r, false) : CTL_OK;
 
 	while (status == CTL_OK && continues) {
 		char error[CALL_ERROR_BYTES];
@@ -377,7 +375,7 @@ int call_daemon_more(const struct ctl *ctl, const char *method, const struct val
 
 		r = line_next(&line, deadline_ns, error, &continues, &reply);
 		if (r < 0)
-			status = explain(ctl, r, false);
+			status = call_explain(ctl, CALL_INTERFACE, r, false);
 		else if (r > 0)
 			status = explain_refusal(ctl, method, error, reply);
 		else

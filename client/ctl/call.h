@@ -63,6 +63,12 @@ int call_daemon_more(const struct ctl *ctl, const char *method, const struct val
 	call_reply_fn *on_reply);
 
 /*
+ * Tell why one of the daemon's sockets did not answer, by the -errno of who has tried; quiet: but
+ * not that the daemon is not running.  The exit code that fits.
+ */
+int call_explain(const struct ctl *ctl, const char *socket_name, int error, bool quiet);
+
+/*
  * A verb that is one call without parameters: its reply as JSON, or printed by print.  The exit
  * code.
  */

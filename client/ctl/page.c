@@ -260,37 +260,20 @@ static void print_text(const struct ctl *ctl, const struct value *v)
 	table_free(c.table);
 }
 
-/* Why there is no page to show. */
+/* Why there is no page to show: the library's own reason, where it is one of the page's. */
 static int explain(const struct ctl *ctl, int error)
 {
-	const char *dir = call_runtime_dir(ctl->runtime_dir);
 	struct vdsotime_status status = { 0 };
 	struct vdsotime *t;
 
-	switch (-error) {
-	case ENAMETOOLONG:
-		return call_dir_too_long(ctl);
-	case ENOENT:
-	case ENOTDIR:
-	case ECONNREFUSED:
-		ctl_error(
-			ctl, "page: vdsotimed is not running: %s/stamp: %s", dir, strerror(-error));
-		return CTL_NOT_RUNNING;
-	case EACCES:
-		ctl_error(ctl, "page: %s/stamp: %s", dir, strerror(-error));
-		return CTL_PERMISSION;
-	case ERANGE:
-		if (vdsotime_attach(&t, ctl->runtime_dir, VDSOTIME_FALLBACK) == 0) {
-			vdsotime_status(t, &status);
-			vdsotime_detach(t);
-		}
-		ctl_error(
-			ctl, "page: not to be read here: %s", vdsotime_nopage_text(status.reason));
-		return CTL_DEGRADED;
-	default:
-		ctl_error(ctl, "page: %s/stamp: %s", dir, strerror(-error));
-		return CTL_FAILURE;
+	if (error != -ERANGE)
+		return call_explain(ctl, "stamp", error, false);
+	if (vdsotime_attach(&t, ctl->runtime_dir, VDSOTIME_FALLBACK) == 0) {
+		vdsotime_status(t, &status);
+		vdsotime_detach(t);
 	}
+	ctl_error(ctl, "page: not to be read here: %s", vdsotime_nopage_text(status.reason));
+	return CTL_DEGRADED;
 }
 
 int verb_page(const struct ctl *ctl, int argc, char **argv)
