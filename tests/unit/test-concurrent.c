@@ -77,9 +77,7 @@ static void *publish(void *data)
 static int start(void **state)
 {
 	(void)state;
-	live_page_new(&page, F_SEAL_SHRINK, sizeof(struct vdsotime_page));
-	live_page_aim(&page, WINDOW_LOG2, TRACKING_NS);
-	live_page_publish(&page);
+	live_page_start(&page, WINDOW_LOG2, TRACKING_NS);
 	fake_daemon_start(&daemon_, page.fd);
 	if (vdsotime_attach(&t, daemon_.dir, 0) < 0)
 		return -1;

@@ -40,8 +40,7 @@ static void renew(void)
 static int start(void **state)
 {
 	(void)state;
-	live_page_new(&page, F_SEAL_SHRINK, sizeof(struct vdsotime_page));
-	renew();
+	live_page_start(&page, WINDOW_LOG2, TRACKING_NS);
 	fake_daemon_start(&daemon_, page.fd);
 	return vdsotime_attach(&t, daemon_.dir, 0);
 }

@@ -25,7 +25,6 @@
 #include "tests/fixtures/fake-daemon.h"
 #include "tests/fixtures/live-page.h"
 
-#define SHRINK_SEAL 2
 #define WINDOW_LOG2 31
 #define TRACKING_NS 1000000
 /* A connection that waits for ever is ended by then. */
@@ -47,9 +46,7 @@ static struct world w;
 static int start(void **state)
 {
 	(void)state;
-	live_page_new(&w.page, SHRINK_SEAL, sizeof(struct vdsotime_page));
-	live_page_aim(&w.page, WINDOW_LOG2, TRACKING_NS);
-	live_page_publish(&w.page);
+	live_page_start(&w.page, WINDOW_LOG2, TRACKING_NS);
 	fake_daemon_start(&w.daemon, w.page.fd);
 	return 0;
 }
