@@ -18,7 +18,8 @@ struct loop_timer;
 
 /* Connections taken in one turn, before the others have theirs. */
 #define LISTENER_TURN 16
-#define LISTENER_REST_NS UINT64_C(100000000)
+/* Where nothing is left to accept with: two tries each, sixteen a second. */
+#define LISTENER_REST_NS UINT64_C(125000000)
 
 #define LISTENER_WATCHERS 2
 
