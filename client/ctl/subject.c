@@ -37,6 +37,11 @@ BATCH(counter_relaxed, uint64_t x = 0, x = vdsotime_counter_read_relaxed(), x)
 BATCH(counter_fence, uint64_t x = 0, x = vdsotime_counter_read_fence(), x)
 BATCH(counter_rdtscp, uint64_t x = 0, x = vdsotime_counter_read_rdtscp(), x)
 BATCH(libc_gettime, struct timespec x = { 0 }, clock_gettime(CLOCK_REALTIME, &x), x.tv_nsec)
+/* The calls that an interval needs where only the bound is shared, as ClockBound's client makes
+ * them: the time, and the age of the bound. */
+BATCH(libc_with_age, struct timespec x[2] = { 0 },
+	(clock_gettime(CLOCK_REALTIME, &x[0]), clock_gettime(CLOCK_MONOTONIC_COARSE, &x[1])),
+	x[0].tv_nsec + x[1].tv_nsec)
 BATCH(vdso_gettime, struct vdsotime_timespec x = { 0 },
 	vdsotime_vdso_clock_gettime(&world->vdso, CLOCK_REALTIME, &x), x.nsec)
 BATCH(system_call, struct timespec x = { 0 }, syscall(SYS_clock_gettime, CLOCK_REALTIME, &x),
@@ -140,6 +145,7 @@ const struct subject subjects[] = {
 	{ SUBJECT_REFERENCE, "clock_gettime of libc", libc_gettime, path_vdso },
 	{ "vdsoClockGettime", "vDSO clock_gettime, resolved here", vdso_gettime, path_vdso },
 	{ "fiveClockGettime", "clock_gettime of five clocks", libc_five, path_vdso },
+	{ "clockGettimeWithAge", "clock_gettime, and a coarse one", libc_with_age, path_vdso },
 	{ "systemCall", "system call clock_gettime", system_call, path_syscall },
 	{ "gettime", "vdsotime_gettime", client_gettime, path_client },
 	{ "gettimeNs", "vdsotime_gettime_ns", client_gettime_ns, path_client },
