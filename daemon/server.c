@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Wiring: sockets to their conversations, and all of them to one quota.
- *
- * The one thing a reader would get wrong: a socket file is removed only while it is the very file
- * that we made.  Somebody may have put another there, and it is theirs.
  */
 #include "daemon/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,9 +19,8 @@
 #include "daemon/loop.h"
 #include "daemon/methods.h"
 #include "daemon/quota.h"
+#include "daemon/socket-file.h"
 #include "daemon/stamps.h"
-
-#define BACKLOG 4096
 
 /* What SERVER_SOCKETS says, and the type of each. */
 static const struct {
@@ -41,13 +34,10 @@ static const struct {
 	SERVER_SOCKETS(SERVER_SOCKET_KIND)
 };
 
-/* A socket that is listened on, and its file when we made one. */
 struct endpoint {
 	struct server *server;
 	struct listener listener;
-	struct sockaddr_un address; /* sun_path is "" when the file is not ours */
-	dev_t file_dev;
-	ino_t file_ino;
+	struct socket_file file; /* where we made the socket */
 };
 
 struct server {
@@ -239,20 +229,9 @@ void server_configure(struct server *s, const struct server_options *options)
 	s->dialogues.frame_timeout_ns = options->frame_timeout_ns;
 }
 
-/* Remove the socket's file, if it is the one that we made. */
-static void endpoint_unlink(struct endpoint *e)
-{
-	struct stat st;
-
-	if (e->address.sun_path[0] != '\0' && lstat(e->address.sun_path, &st) == 0 &&
-		st.st_dev == e->file_dev && st.st_ino == e->file_ino)
-		(void)unlink(e->address.sun_path);
-	e->address.sun_path[0] = '\0';
-}
-
 static void endpoint_close(struct endpoint *e)
 {
-	endpoint_unlink(e);
+	socket_file_remove(&e->file);
 	listener_deinit(&e->listener);
 }
 
@@ -316,63 +295,19 @@ int server_listen_fd(struct server *s, const char *name, int fd)
 	return r;
 }
 
-/* A socket file that is there already is a dead daemon's, since we hold the directory's lock. */
-static int remove_stale(const char *path)
+int server_listen(struct server *s, enum server_socket socket)
 {
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EADDRINUSE;
-	return unlink(path) < 0 ? -errno : 0;
-}
-
-/* Give fd its file, remembered in e, with mode 0666 before anyone can connect. */
-static int endpoint_bind(struct endpoint *e, int fd, const struct sockaddr_un *address)
-{
-	const char *path = address->sun_path;
-	struct stat st;
-	int r = remove_stale(path);
-
-	if (r < 0)
-		return r;
-	if (bind(fd, (const struct sockaddr *)(const void *)address, sizeof(*address)) < 0)
-		return -errno;
-	if (lstat(path, &st) < 0)
-		return -errno;
-	e->address = *address;
-	e->file_dev = st.st_dev;
-	e->file_ino = st.st_ino;
-	if (chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0)
-		return -errno;
-	return 0;
-}
-
-int server_listen(struct server *s, enum server_socket socket_kind)
-{
-	struct endpoint *e = &s->endpoints[socket_kind];
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int length;
-	int fd;
+	struct endpoint *e = &s->endpoints[socket];
 	int r;
 
 	if (e->listener.fd >= 0)
 		return 0;
-	length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s",
-		s->facts->runtime_dir, kinds[socket_kind].file);
-	if (length < 0 || (size_t)length >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, kinds[socket_kind].type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	r = endpoint_bind(e, fd, &address);
+	r = socket_file_listen(
+		&e->file, s->facts->runtime_dir, kinds[socket].file, kinds[socket].type);
+	if (r >= 0)
+		r = listener_init(&e->listener, s->loop, r, server_accepted, server_starved, e);
 	if (r < 0)
-		close(fd);
-	else
-		r = listener_init(&e->listener, s->loop, fd, server_accepted, server_starved, e);
-	if (r < 0)
-		endpoint_unlink(e);
+		socket_file_remove(&e->file);
 	return r;
 }
 
