@@ -532,6 +532,29 @@ static void test_page_that_goes_off_has_the_bound_of_its_last_line(void **state)
 	assert_true(line().extra[VDSOTIME_EXTRA_TRACKING] >= last.tracking_ns);
 }
 
+/* Its readers ask the kernel, for whose answer no line has a bound. */
+static void test_page_that_is_off_bounds_no_error(void **state)
+{
+	struct keeper_options o = defaults;
+
+	(void)state;
+	f.timex.status = STA_PLL;
+	f.timex.state = TIME_OK;
+	f.timex.maxerror_us = 1234;
+	settle();
+	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] != VDSOTIME_NO_ERROR_BOUND);
+	o.counter = KEEPER_COUNTER_OFF;
+	keeper_configure(k, &o);
+	keeper_tick(k);
+	assert_true(line().meta & VDSOTIME_META_OFF);
+	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] == VDSOTIME_NO_ERROR_BOUND);
+	/* nor does one that was never on */
+	end(state);
+	start(&o, -1);
+	assert_true(line().meta & VDSOTIME_META_OFF);
+	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] == VDSOTIME_NO_ERROR_BOUND);
+}
+
 static void test_refused_timex_is_a_state_and_no_failure(void **state)
 {
 	struct keeper_status s;
@@ -1010,6 +1033,30 @@ static void test_cpus_that_come_are_compared(void **state)
 	assert_int_equal(epoch(), 0);
 }
 
+static unsigned int looks;
+
+static int count_look(void *ctx, uint32_t *ret)
+{
+	(void)ctx;
+	looks++;
+	*ret = 1;
+	return 0;
+}
+
+/* It is a file that is read, and rounds may be short. */
+static void test_cpus_are_looked_at_once_a_second(void **state)
+{
+	(void)state;
+	settle();
+	f.os.cpu_online_count = count_look;
+	looks = 0;
+	for (int64_t end_ns = fake_os_clock(&f, CLOCK_MONOTONIC) + 20 * SEC;
+		fake_os_clock(&f, CLOCK_MONOTONIC) < end_ns;)
+		tick();
+	/* the round after a second is over is a tenth late at most */
+	assert_in_range(looks, 18, 20);
+}
+
 static void test_cpu_that_comes_out_of_step_ends_the_page(void **state)
 {
 	struct keeper_status s;
@@ -1152,6 +1199,7 @@ int main(void)
 		TEST(test_counter_that_the_kernel_no_longer_lists_is_left),
 		TEST(test_counter_policy_is_obeyed_from_the_next_round),
 		TEST(test_page_that_goes_off_has_the_bound_of_its_last_line),
+		TEST(test_page_that_is_off_bounds_no_error),
 		TEST(test_refused_timex_is_a_state_and_no_failure),
 		TEST(test_claim_is_on_the_page_with_its_growth),
 		TEST(test_chronyds_report_is_on_the_page_and_told),
@@ -1170,6 +1218,7 @@ int main(void)
 		TEST(test_read_refuses_what_the_page_does_not_have),
 		TEST(test_skew_between_cpus_is_in_the_bound),
 		TEST(test_cpus_that_come_are_compared),
+		TEST(test_cpus_are_looked_at_once_a_second),
 		TEST(test_cpu_that_comes_out_of_step_ends_the_page),
 		TEST(test_trusted_cpu_that_comes_out_of_step_widens_the_bound),
 		TEST(test_cpus_that_cannot_be_compared_are_told),
