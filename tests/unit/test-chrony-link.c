@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The link, on the real loop, with this test in the place of chronyd on a port of the loopback. */
+/*
+ * The link, on the real loop, with this test in the place of chronyd on a port of the loopback.
+ *
+ * clock_gettime() is this program's own, so that the loop's timers go by what the test says.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -20,6 +24,7 @@
 #include "daemon/os.h"
 
 #define NOW_NS 4711000
+#define MS UINT64_C(1000000)
 
 static struct loop *loop;
 static struct chrony_link *chrony_link;
@@ -29,6 +34,17 @@ static char logged[4096];
 static int server = -1; /* chronyd's */
 static uint16_t port;
 static struct sockaddr_in client; /* who asked */
+
+static uint64_t clock_ns = 1000000 * MS;
+
+/* Of every clock, as libev asks it for two. */
+int clock_gettime(clockid_t clock_id, struct timespec *ret)
+{
+	(void)clock_id;
+	ret->tv_sec = (time_t)(clock_ns / (1000 * MS));
+	ret->tv_nsec = (long)(clock_ns % (1000 * MS));
+	return 0;
+}
 
 static void catch_record(const struct log_record *record)
 {
@@ -162,6 +178,57 @@ static void test_report_comes_through(void **state)
 	reply(server, frame, sizeof(frame));
 	loop_once(loop, 1);
 	assert_int_equal(counts()->reports, 2);
+}
+
+/* A timer fires when its time is over, not at its end. */
+static void pass(uint64_t ns)
+{
+	clock_ns += ns;
+	loop_once(loop, 0);
+}
+
+static void test_chronyd_is_asked_in_every_period(void **state)
+{
+	uint8_t frame[CHRONY_FRAME_BYTES];
+
+	(void)state;
+	ask();
+	pass(MS);
+	for (unsigned int i = 1; i <= 4; i++) {
+		receive(frame);
+		reply(server, frame, sizeof(frame));
+		loop_once(loop, 1);
+		assert_int_equal(reports, i);
+		pass(CHRONY_PERIOD_NS - 2 * MS);
+		assert_int_equal(counts()->requests, i);
+		pass(2 * MS);
+		assert_int_equal(counts()->requests, i + 1);
+	}
+	assert_int_equal(counts()->lost, 0);
+	/* and no more when it is not to be */
+	chrony_link_ask(chrony_link, 0);
+	pass(2 * CHRONY_PERIOD_NS);
+	assert_int_equal(counts()->requests, 5);
+}
+
+static void test_silent_chronyd_is_told_of_and_asked_again(void **state)
+{
+	uint8_t first[CHRONY_FRAME_BYTES], frame[CHRONY_FRAME_BYTES];
+
+	(void)state;
+	ask();
+	receive(first);
+	pass(CHRONY_PERIOD_NS + MS);
+	assert_int_equal(counts()->lost, 1);
+	assert_non_null(strstr(logged, "timed out"));
+	/* too late */
+	reply(server, first, sizeof(first));
+	loop_once(loop, 1);
+	assert_int_equal(counts()->refused, 1);
+	receive(frame);
+	reply(server, frame, sizeof(frame));
+	loop_once(loop, 1);
+	assert_int_equal(reports, 1);
 }
 
 static void test_requests_differ_in_what_must_come_back(void **state)
@@ -321,6 +388,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nobody_is_asked_by_default, begin, end),
 		cmocka_unit_test_setup_teardown(test_report_comes_through, begin, end),
+		cmocka_unit_test_setup_teardown(test_chronyd_is_asked_in_every_period, begin, end),
+		cmocka_unit_test_setup_teardown(
+			test_silent_chronyd_is_told_of_and_asked_again, begin, end),
 		cmocka_unit_test_setup_teardown(
 			test_requests_differ_in_what_must_come_back, begin, end),
 		cmocka_unit_test_setup_teardown(
