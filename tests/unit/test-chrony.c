@@ -124,6 +124,46 @@ static void test_each_number_counts_as_documented(void **state)
 	}
 }
 
+/* As they are on the wire; worked out by hand from how candm.h describes them. */
+static void test_floats_are_those_of_chronys_protocol(void **state)
+{
+	static const struct {
+		uint8_t bytes[4];
+		uint64_t ns; /* rounded down; 0: none, or one that is beyond every bound */
+	} floats[] = {
+		{ { 0x00, 0x80, 0x00, 0x00 }, 250000000 }, /* 2^23, exponent 0 */
+		{ { 0x00, 0xff, 0xff, 0xff }, 499999970 }, /* the largest coefficient */
+		{ { 0x01, 0x00, 0x00, 0x00 }, 500000000 }, /* the least, -2^24 */
+		{ { 0x01, 0x80, 0x00, 0x00 }, 250000000 }, /* -2^23, exponent 0 */
+		{ { 0x01, 0xff, 0xff, 0xff }, 29 }, /* -1 */
+		{ { 0x00, 0x00, 0x00, 0x01 }, 29 },
+		{ { 0x02, 0x80, 0x00, 0x00 }, 500000000 }, /* 2^23, exponent 1 */
+		{ { 0x08, 0x80, 0x00, 0x00 }, 4000000000 }, /* exponent 4 */
+		{ { 0xfe, 0x80, 0x00, 0x00 }, 125000000 }, /* exponent -1 */
+		{ { 0xf8, 0x80, 0x00, 0x00 }, 15625000 }, /* exponent -4 */
+		{ { 0xd8, 0x80, 0x00, 0x00 }, 238 }, /* exponent -20 */
+		{ { 0xd9, 0x80, 0x00, 0x00 }, 238 }, /* -2^23, exponent -20 */
+		{ { 0x7e, 0x00, 0x00, 0x01 }, 0 }, /* the largest exponent, 63: 2^38 s */
+		{ { 0x7e, 0x00, 0x00, 0x00 }, 0 },
+		{ { 0x00, 0x00, 0x00, 0x00 }, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(floats) / sizeof(floats[0]); i++) {
+		put_zeros();
+		memcpy(frame + CORRECTION, floats[i].bytes, 4);
+		assert_int_equal(parse(), floats[i].ns > 0 ? 0 : -EBADMSG);
+		if (floats[i].ns > 0)
+			assert_in_range(report.bound_ns, floats[i].ns,
+				floats[i].ns + floats[i].ns / 1000000 + 1);
+	}
+	/* the least of all, exponent -64 */
+	put_float(CORRECTION, 0, 0);
+	memcpy(frame + CORRECTION, (const uint8_t[]){ 0x80, 0xff, 0xff, 0xff }, 4);
+	assert_int_equal(parse(), 0);
+	assert_int_equal(report.bound_ns, 1);
+}
+
 static void test_bound_is_never_zero(void **state)
 {
 	(void)state;
@@ -176,6 +216,9 @@ static void test_numbers_that_cannot_be_are_refused(void **state)
 	for (size_t at = ROOT_DELAY; at <= ROOT_DISPERSION; at += 4) {
 		begin(NULL);
 		put_float(at, 63, (1 << 24) - 1);
+		assert_int_equal(parse(), -EBADMSG);
+		begin(NULL);
+		put_float(at, 0, -(1 << 24));
 		assert_int_equal(parse(), -EBADMSG);
 	}
 	begin(NULL);
@@ -325,6 +368,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_report_of_a_real_chronyd_is_its_three_numbers, begin),
 		cmocka_unit_test_setup(test_each_number_counts_as_documented, begin),
+		cmocka_unit_test_setup(test_floats_are_those_of_chronys_protocol, begin),
 		cmocka_unit_test_setup(test_bound_is_never_zero, begin),
 		cmocka_unit_test_setup(test_local_reference_is_synchronised_to_nobody, begin),
 		cmocka_unit_test_setup(test_leap_states_are_told_apart, begin),
