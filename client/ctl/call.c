@@ -6,19 +6,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/humane.h"
-
-enum { READ_BYTES = 16384 };
+#include "client/ctl/line.h"
 
 #define RUNTIME_DIR_DEFAULT "/run/vdsotimed"
 
@@ -30,165 +24,6 @@ const char *call_runtime_dir(const char *given)
 		return given;
 	environment = secure_getenv("VDSOTIME_RUNTIME_DIR");
 	return environment && *environment ? environment : RUNTIME_DIR_DEFAULT;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* connect() and send() on a Unix socket wait for the peer no longer than the socket's send
- * timeout. */
-static int set_send_timeout(int fd, int64_t deadline_ns)
-{
-	int64_t left_us = (deadline_ns - now_ns()) / 1000;
-	struct timeval timeout;
-
-	/* 0 would mean: for ever. */
-	if (left_us <= 0)
-		return -ETIMEDOUT;
-	timeout.tv_sec = left_us / 1000000;
-	timeout.tv_usec = left_us % 1000000;
-	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ? -errno : 0;
-}
-
-/* The caller owns the descriptor. */
-static int connect_to(const char *runtime_dir, int64_t deadline_ns, int *ret_fd)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, r;
-
-	r = snprintf(
-		address.sun_path, sizeof(address.sun_path), "%s/%s", runtime_dir, CALL_INTERFACE);
-	if (r < 0 || (size_t)r >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	r = set_send_timeout(fd, deadline_ns);
-	if (r == 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		r = errno == EAGAIN ? -ETIMEDOUT : -errno;
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
-static int send_all(int fd, const char *bytes, size_t length, int64_t deadline_ns)
-{
-	while (length > 0) {
-		int r = set_send_timeout(fd, deadline_ns);
-		ssize_t sent;
-
-		if (r < 0)
-			return r;
-		sent = send(fd, bytes, length, MSG_NOSIGNAL);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : errno == EPIPE ? -ECONNRESET : -errno;
-		bytes += sent;
-		length -= (size_t)sent;
-	}
-	return 0;
-}
-
-static int wait_readable(int fd, int64_t deadline_ns)
-{
-	for (;;) {
-		struct pollfd wanted = { .fd = fd, .events = POLLIN };
-		int64_t left_ns = deadline_ns - now_ns();
-		struct timespec left;
-		int r;
-
-		if (left_ns <= 0)
-			return -ETIMEDOUT;
-		left.tv_sec = left_ns / 1000000000;
-		left.tv_nsec = left_ns % 1000000000;
-		r = ppoll(&wanted, 1, &left, NULL);
-		if (r > 0)
-			return 0;
-		if (r < 0 && errno != EINTR)
-			return -errno;
-	}
-}
-
-/* A connection on which a call was made. */
-struct line {
-	int fd;
-	char *text;
-	size_t capacity;
-	size_t held; /* bytes received */
-	size_t taken; /* of these, the frame that was handed out last, with its NUL */
-};
-
-#define LINE_NULL \
-	{ \
-		.fd = -1 \
-	}
-
-static int line_grow(struct line *line)
-{
-	size_t capacity = line->capacity ? 2 * line->capacity : READ_BYTES;
-	char *text;
-
-	if (capacity > CALL_REPLY_BYTES_MAX)
-		return -EMSGSIZE;
-	text = realloc(line->text, capacity);
-	if (!text)
-		return -ENOMEM;
-	line->text = text;
-	line->capacity = capacity;
-	return 0;
-}
-
-/* More bytes: 0, or -errno. */
-static int line_receive(struct line *line, int64_t deadline_ns)
-{
-	int r = line->held == line->capacity ? line_grow(line) : 0;
-	ssize_t got;
-
-	if (r == 0)
-		r = wait_readable(line->fd, deadline_ns);
-	if (r < 0)
-		return r;
-	got = recv(line->fd, line->text + line->held, line->capacity - line->held, MSG_DONTWAIT);
-	if (got < 0)
-		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
-	line->held += (size_t)got;
-	return got == 0 ? -ECONNRESET : 0;
-}
-
-/* The next frame, which stands at line->text until the next call; its length without the NUL. */
-static int line_next_frame(struct line *line, int64_t deadline_ns, size_t *ret_length)
-{
-	size_t scanned = 0;
-	char *end = NULL;
-
-	line->held -= line->taken;
-	if (line->taken > 0)
-		memmove(line->text, line->text + line->taken, line->held);
-	line->taken = 0;
-	for (;;) {
-		int r;
-
-		if (line->held > scanned)
-			end = memchr(line->text + scanned, '\0', line->held - scanned);
-		if (end)
-			break;
-		scanned = line->held;
-		r = line_receive(line, deadline_ns);
-		if (r < 0)
-			return r;
-	}
-	*ret_length = (size_t)(end - line->text);
-	line->taken = *ret_length + 1;
-	return 0;
 }
 
 static int read_reply(const char *text, size_t length, char error[CALL_ERROR_BYTES],
@@ -220,12 +55,12 @@ static int read_reply(const char *text, size_t length, char error[CALL_ERROR_BYT
 	return r;
 }
 
-static int line_open(struct line *line, const char *runtime_dir, const char *method,
+static int start(struct line *line, const char *runtime_dir, const char *method,
 	const struct value *parameters, bool more, int64_t deadline_ns)
 {
-	int r = connect_to(call_runtime_dir(runtime_dir), deadline_ns, &line->fd);
+	int r = line_open(line, call_runtime_dir(runtime_dir), CALL_INTERFACE, deadline_ns);
 	struct value *call;
-	const char *frame;
+	const char *text;
 
 	if (r < 0)
 		return r;
@@ -235,40 +70,33 @@ static int line_open(struct line *line, const char *runtime_dir, const char *met
 		value_share(call, "parameters", parameters);
 	if (more)
 		value_add_bool(call, "more", true);
-	frame = value_text(call);
-	/* The NUL that ends the string ends the frame. */
-	r = frame ? send_all(line->fd, frame, strlen(frame) + 1, deadline_ns) : -ENOMEM;
+	text = value_text(call);
+	r = text ? line_send(line, text, deadline_ns) : -ENOMEM;
 	value_free(call);
 	return r;
 }
 
 /* The next reply, as call_method() gives it. */
-static int line_next(struct line *line, int64_t deadline_ns, char error[CALL_ERROR_BYTES],
+static int next_reply(struct line *line, int64_t deadline_ns, char error[CALL_ERROR_BYTES],
 	bool *ret_continues, struct value **ret)
 {
+	const char *text;
 	size_t length;
-	int r = line_next_frame(line, deadline_ns, &length);
+	int r = line_receive(line, deadline_ns, &text, &length);
 
-	return r < 0 ? r : read_reply(line->text, length, error, ret_continues, ret);
-}
-
-static void line_close(struct line *line)
-{
-	if (line->fd >= 0)
-		close(line->fd);
-	free(line->text);
+	return r < 0 ? r : read_reply(text, length, error, ret_continues, ret);
 }
 
 int call_method(const char *runtime_dir, const char *method, const struct value *parameters,
 	int64_t timeout_ns, char error[CALL_ERROR_BYTES], struct value **ret)
 {
-	int64_t deadline_ns = now_ns() + timeout_ns;
+	int64_t deadline_ns = line_deadline_ns(timeout_ns);
 	struct line line = LINE_NULL;
 	bool continues;
-	int r = line_open(&line, runtime_dir, method, parameters, false, deadline_ns);
+	int r = start(&line, runtime_dir, method, parameters, false, deadline_ns);
 
 	if (r == 0)
-		r = line_next(&line, deadline_ns, error, &continues, ret);
+		r = next_reply(&line, deadline_ns, error, &continues, ret);
 	line_close(&line);
 	return r;
 }
@@ -363,17 +191,17 @@ int call_daemon(const struct ctl *ctl, const char *method, const struct value *p
 int call_daemon_more(const struct ctl *ctl, const char *method, const struct value *parameters,
 	call_reply_fn *on_reply)
 {
-	int64_t deadline_ns = now_ns() + CALL_TIMEOUT_NS_DEFAULT;
+	int64_t deadline_ns = line_deadline_ns(CALL_TIMEOUT_NS_DEFAULT);
 	struct line line = LINE_NULL;
 	bool continues = true;
-	int r = line_open(&line, ctl->runtime_dir, method, parameters, true, deadline_ns);
+	int r = start(&line, ctl->runtime_dir, method, parameters, true, deadline_ns);
 	int status = r < 0 ? call_explain(ctl, CALL_INTERFACE, r, false) : CTL_OK;
 
 	while (status == CTL_OK && continues) {
 		char error[CALL_ERROR_BYTES];
 		struct value *reply = NULL;
 
-		r = line_next(&line, deadline_ns, error, &continues, &reply);
+		r = next_reply(&line, deadline_ns, error, &continues, &reply);
 		if (r < 0)
 			status = call_explain(ctl, CALL_INTERFACE, r, false);
 		else if (r > 0)

@@ -3,7 +3,6 @@
  * A Varlink call to the daemon: connect, send one method call, receive its reply.
  *
  * The protocol is UAPI.20: JSON objects, each ended by a NUL byte, over a stream socket.
- * Descriptors that a peer may send along are dropped by the kernel, as none are asked for.
  *
  * What one would get wrong: the daemon's own "no" (an error reply) is an answer and not a failure:
  * 1, with its name in error.
@@ -21,11 +20,7 @@ struct ctl;
 /* The interface of the daemon, and the name of its socket. */
 #define CALL_INTERFACE "org.vdsotime.Time"
 
-enum {
-	CALL_ERROR_BYTES = 256,
-	CALL_REPLY_BYTES_MAX = 1 << 20,
-	CALL_TIMEOUT_NS_DEFAULT = 2000000000
-};
+enum { CALL_ERROR_BYTES = 256, CALL_TIMEOUT_NS_DEFAULT = 2000000000 };
 
 /*
  * The runtime directory: given, else $VDSOTIME_RUNTIME_DIR unless it is empty or the process runs
@@ -44,7 +39,7 @@ int call_dir_too_long(const struct ctl *ctl);
  * daemon answered with an error: its name in error, *ret its parameters.  Otherwise -ENAMETOOLONG;
  * -ENOENT, -ENOTDIR, -ECONNREFUSED (nobody listens there), -EACCES, and other errors of connect(2)
  * and send(2); -ETIMEDOUT; -ECONNRESET when the daemon closed before it had answered; -EMSGSIZE on
- * a reply above CALL_REPLY_BYTES_MAX; -EPROTO on one that is no Varlink reply.
+ * a reply above LINE_FRAME_BYTES_MAX; -EPROTO on one that is no Varlink reply.
  */
 int call_method(const char *runtime_dir, const char *method, const struct value *parameters,
 	int64_t timeout_ns, char error[CALL_ERROR_BYTES], struct value **ret);

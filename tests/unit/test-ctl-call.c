@@ -19,6 +19,7 @@
 
 #include "client/ctl/call.h"
 #include "client/ctl/ctl.h"
+#include "client/ctl/line.h"
 #include "tests/unit/varlink-peer.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -118,7 +119,7 @@ static void test_a_peer_that_goes_is_a_reset(void **state)
 
 static void test_a_reply_without_end_is_cut_off(void **state)
 {
-	size_t bytes = CALL_REPLY_BYTES_MAX + 1;
+	size_t bytes = LINE_FRAME_BYTES_MAX + 1;
 	char error[CALL_ERROR_BYTES];
 	char *endless = malloc(bytes);
 	struct value *v;
