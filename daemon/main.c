@@ -111,12 +111,7 @@ static int load_config(struct daemon *d, struct server_refused_configuration *re
 	int r = config_load(&d->config, NULL, d->args.config, refused);
 
 	if (r < 0) {
-		const struct log_field fields[] = {
-			{ "VDSOTIME_CONFIG_FILE", refused->file },
-			{ NULL, NULL },
-		};
-		log_write(LEVEL_ERROR, LOG_ID_CONFIGURATION_REFUSED, fields,
-			"The configuration was refused");
+		report_refused_configuration(refused);
 		return r;
 	}
 	log_set_level(
@@ -371,23 +366,6 @@ static int start(struct daemon *d)
 	return r;
 }
 
-static void report_started(const struct daemon *d, int64_t begun_ns)
-{
-	int64_t took_ns = monotonic_ns(d) - begun_ns;
-	char took[24];
-
-	snprintf(took, sizeof(took), "%" PRId64, took_ns);
-	const struct log_field fields[] = {
-		{ "VDSOTIME_VERSION", VDSOTIME_VERSION },
-		{ "VDSOTIME_RUNTIME_DIR", d->runtime.dir },
-		{ "VDSOTIME_START_NSEC", took },
-		{ NULL, NULL },
-	};
-	log_write(LEVEL_INFO, LOG_ID_STARTED, fields,
-		"vdsotimed " VDSOTIME_VERSION " serves in %s, ready after %" PRId64 " us",
-		d->runtime.dir, took_ns / 1000);
-}
-
 /* Takes down whatever start() has set up, however far it got. */
 static void stop(struct daemon *d)
 {
@@ -424,7 +402,7 @@ int main(int argc, char **argv)
 	int r = start(&d);
 	if (r == 0 && !d.args.check_config) {
 		keep_page(&d);
-		report_started(&d, begun_ns);
+		report_started(d.runtime.dir, monotonic_ns(&d) - begun_ns);
 		notify_ready(&d);
 		loop_run(d.loop);
 		log_write(LEVEL_INFO, LOG_ID_STOPPED, NULL, "vdsotimed has stopped");

@@ -101,6 +101,33 @@ void report_socket(const char *runtime_dir, const char *file, int error)
 		log_error("Socket %s/%s: %s", runtime_dir, file, strerror(-error));
 }
 
+void report_started(const char *runtime_dir, int64_t took_ns)
+{
+	char took[24];
+
+	snprintf(took, sizeof(took), "%" PRId64, took_ns);
+	const struct log_field fields[] = {
+		{ "VDSOTIME_VERSION", VDSOTIME_VERSION },
+		{ "VDSOTIME_RUNTIME_DIR", runtime_dir },
+		{ "VDSOTIME_START_NSEC", took },
+		{ NULL, NULL },
+	};
+	log_write(LEVEL_INFO, LOG_ID_STARTED, fields,
+		"vdsotimed " VDSOTIME_VERSION " serves in %s, ready after %" PRId64 " us",
+		runtime_dir, took_ns / 1000);
+}
+
+void report_refused_configuration(const struct server_refused_configuration *refused)
+{
+	const struct log_field fields[] = {
+		{ "VDSOTIME_CONFIG_FILE", refused->file },
+		{ NULL, NULL },
+	};
+
+	log_write(
+		LEVEL_ERROR, LOG_ID_CONFIGURATION_REFUSED, fields, "The configuration was refused");
+}
+
 void report_status(const struct keeper_status *s, char *text, size_t size_bytes)
 {
 	static const char *const sync[] = {

@@ -7,6 +7,7 @@
 #define VDSOTIMED_REPORT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct event;
 struct keeper_status;
@@ -23,10 +24,16 @@ void report_event(const struct event *e);
 /* Why there is no socket of that name in the runtime directory; error: negative errno. */
 void report_socket(const char *runtime_dir, const char *file, int error);
 
-/* A sentence or two. */
+/* It serves, took_ns after the process began. */
+void report_started(const char *runtime_dir, int64_t took_ns);
+
+/* A configuration was refused; what is wrong with it was told when it was read. */
+void report_refused_configuration(const struct server_refused_configuration *refused);
+
+/* For `systemctl status`: a sentence or two. */
 void report_status(const struct keeper_status *s, char *text, size_t size_bytes);
 
-/* Why a configuration was refused: "FILE:LINE: what is wrong". */
+/* For the same: why a configuration was refused, "FILE:LINE: what is wrong". */
 void report_refusal(
 	const struct server_refused_configuration *refused, char *text, size_t size_bytes);
 
