@@ -25,6 +25,7 @@
 
 #include "daemon/loop.h"
 #include "daemon/methods.h"
+#include "daemon/reserve.h"
 #include "daemon/server.h"
 #include "proto/wire/stamp.h"
 #include "tests/unit/fake-keeper.h"
@@ -32,11 +33,19 @@
 extern void *__libc_malloc(size_t bytes);
 extern void *__libc_calloc(size_t count, size_t bytes);
 extern void *__libc_realloc(void *old, size_t bytes);
+extern void __libc_free(void *block);
 
 static long countdown = -1; /* allocations until one fails; negative: none does */
 static bool for_good; /* and all after it */
 static unsigned long failed;
 static unsigned long allocated;
+static long in_use;
+
+static void *counted(void *block)
+{
+	in_use += block != NULL;
+	return block;
+}
 
 static bool fails(void)
 {
@@ -56,17 +65,25 @@ static bool fails(void)
 
 void *malloc(size_t bytes)
 {
-	return fails() ? NULL : __libc_malloc(bytes);
+	return fails() ? NULL : counted(__libc_malloc(bytes));
 }
 
 void *calloc(size_t count, size_t bytes)
 {
-	return fails() ? NULL : __libc_calloc(count, bytes);
+	return fails() ? NULL : counted(__libc_calloc(count, bytes));
 }
 
 void *realloc(void *old, size_t bytes)
 {
-	return fails() ? NULL : __libc_realloc(old, bytes);
+	if (fails())
+		return NULL;
+	return old != NULL ? __libc_realloc(old, bytes) : counted(__libc_realloc(NULL, bytes));
+}
+
+void free(void *block)
+{
+	in_use -= block != NULL;
+	__libc_free(block);
 }
 
 struct world {
@@ -192,11 +209,14 @@ static void run_out(struct world *w, const char *message)
 	text = strdup(reply.text);
 	varlink_reply_release(&reply);
 	for (long n = 0;; n++) {
+		long before = in_use;
+
 		failed = 0;
 		countdown = n;
 
 		int r = serve(w, message, text);
 
+		assert_int_equal(in_use, before);
 		if (failed == 0) {
 			assert_int_equal(r, 0);
 			break;
@@ -326,6 +346,146 @@ static void test_server_and_loop_that_get_no_memory_are_not_made(void **state)
 	}
 }
 
+#define RESERVE_BYTES 4096
+/* Far more than the heap of this program. */
+#define LARGE_BYTES ((size_t)1 << 26)
+/* The least that a block takes of it: its size before it, and one unit. */
+#define BLOCKS_MAX (RESERVE_BYTES / (2 * sizeof(max_align_t)))
+
+static int setup_reserve(void **state)
+{
+	(void)state;
+	for_good = true;
+	return reserve_hold(RESERVE_BYTES);
+}
+
+static int teardown_reserve(void **state)
+{
+	(void)state;
+	countdown = -1;
+	reserve_release();
+	return 0;
+}
+
+static bool is_filled(const uint8_t *block, uint8_t with, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if (block[i] != with)
+			return false;
+	return true;
+}
+
+/* Blocks of that size until there is no more: apart from each other, and all within the reserve. */
+static size_t use_up(size_t bytes)
+{
+	uint8_t *blocks[BLOCKS_MAX + 1];
+	uintptr_t first = UINTPTR_MAX, end = 0;
+	size_t count = 0;
+
+	while (count <= BLOCKS_MAX && (blocks[count] = reserve_realloc(NULL, bytes)) != NULL) {
+		uintptr_t at = (uintptr_t)blocks[count];
+
+		assert_int_equal(at % _Alignof(max_align_t), 0);
+		first = at < first ? at : first;
+		end = at + bytes > end ? at + bytes : end;
+		count++;
+		memset(blocks[count - 1], (int)count, bytes);
+	}
+	for (size_t i = 0; i < count; i++)
+		assert_true(is_filled(blocks[i], (uint8_t)(i + 1), bytes));
+	/* before the first is its size */
+	assert_true(count == 0 || end - first <= RESERVE_BYTES - sizeof(size_t));
+	return count;
+}
+
+static void test_reserve_is_used_up_and_no_further(void **state)
+{
+	static const size_t sizes[] = { 1, sizeof(max_align_t), sizeof(max_align_t) + 1, 100, 1000,
+		RESERVE_BYTES - sizeof(max_align_t) };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		size_t units = 1 + (sizes[i] + sizeof(max_align_t) - 1) / sizeof(max_align_t);
+
+		countdown = 0;
+		assert_int_equal(use_up(sizes[i]), RESERVE_BYTES / sizeof(max_align_t) / units);
+		/* what is used up comes back with the last holder alone */
+		assert_int_equal(setup_reserve(state), 0);
+		teardown_reserve(state);
+		countdown = 0;
+		assert_null(reserve_realloc(NULL, sizes[i]));
+		teardown_reserve(state);
+		assert_int_equal(setup_reserve(state), 0);
+	}
+	countdown = 0;
+	assert_null(reserve_realloc(NULL, RESERVE_BYTES));
+}
+
+/* From malloc() and from the reserve, to each of them, larger and smaller. */
+static void test_block_keeps_what_is_in_it_wherever_it_goes(void **state)
+{
+	static const struct {
+		size_t from, to;
+	} sizes[] = { { 40, 41 }, { 40, 200 }, { 200, 40 }, { 200, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < 4 * sizeof(sizes) / sizeof(*sizes); i++) {
+		size_t from = sizes[i / 4].from, to = sizes[i / 4].to;
+		long before = in_use;
+		uint8_t *block;
+
+		countdown = i & 1 ? 0 : -1;
+		block = reserve_realloc(NULL, from);
+		assert_non_null(block);
+		memset(block, 0x5a, from);
+		countdown = i & 2 ? 0 : -1;
+		block = reserve_realloc(block, to);
+		assert_non_null(block);
+		assert_true(is_filled(block, 0x5a, from < to ? from : to));
+		assert_null(reserve_realloc(block, 0));
+		assert_int_equal(in_use, before);
+	}
+	/* and no more is read than there is */
+	for (int reserved = 0; reserved < 2; reserved++) {
+		uint8_t *block;
+
+		countdown = reserved ? 0 : -1;
+		block = reserve_realloc(NULL, 40);
+		memset(block, 0x5a, 40);
+		countdown = -1;
+		block = reserve_realloc(block, LARGE_BYTES);
+		assert_non_null(block);
+		assert_true(is_filled(block, 0x5a, 40));
+		assert_null(reserve_realloc(block, 0));
+	}
+}
+
+static void test_block_that_cannot_grow_stays_as_it_was(void **state)
+{
+	uint8_t *block;
+
+	(void)state;
+	for (int reserved = 0; reserved < 2; reserved++) {
+		countdown = reserved ? 0 : -1;
+		block = reserve_realloc(NULL, 100);
+		assert_non_null(block);
+		memset(block, 0x5a, 100);
+		countdown = 0;
+		assert_null(reserve_realloc(block, RESERVE_BYTES));
+		assert_true(is_filled(block, 0x5a, 100));
+		assert_null(reserve_realloc(block, 0));
+	}
+}
+
+static void test_reserve_that_cannot_be_had_is_told(void **state)
+{
+	(void)state;
+	for_good = false;
+	countdown = 0;
+	assert_int_equal(reserve_hold(RESERVE_BYTES), -ENOMEM);
+	assert_int_equal(reserve_hold(RESERVE_BYTES), 0);
+	reserve_release();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -334,6 +494,13 @@ int main(void)
 		TEST(test_stamps_need_no_memory),
 		TEST(test_dialogue_is_closed_and_another_goes_on),
 		TEST(test_server_and_loop_that_get_no_memory_are_not_made),
+		cmocka_unit_test_setup_teardown(
+			test_reserve_is_used_up_and_no_further, setup_reserve, teardown_reserve),
+		cmocka_unit_test_setup_teardown(test_block_keeps_what_is_in_it_wherever_it_goes,
+			setup_reserve, teardown_reserve),
+		cmocka_unit_test_setup_teardown(test_block_that_cannot_grow_stays_as_it_was,
+			setup_reserve, teardown_reserve),
+		cmocka_unit_test(test_reserve_that_cannot_be_had_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
