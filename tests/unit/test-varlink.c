@@ -236,6 +236,37 @@ static void test_errors_are_those_of_the_specification(void **state)
 		"\"org.example.Test.Echo\"}}");
 }
 
+static void expect_text_of(const char *bytes, size_t count, const char *text, size_t text_bytes)
+{
+	struct json_object *o = object_text_of(bytes, count);
+
+	assert_non_null(o);
+	assert_int_equal(json_object_get_string_len(o), text_bytes);
+	assert_memory_equal(json_object_get_string(o), text, text_bytes);
+	json_object_put(o);
+}
+
+/* What somebody calls an interface may be anything that fits into a message. */
+static void test_what_is_no_text_is_made_one_of_512_bytes_at_most(void **state)
+{
+	char bytes[4096];
+	char marks[512];
+
+	(void)state;
+	expect_text_of("\x1f !~\x7f\xe4", 6, "? !~??", 6);
+	memset(bytes, 'a', sizeof(bytes));
+	expect_text_of(bytes, sizeof(bytes), bytes, sizeof(bytes));
+	memset(bytes, '\n', sizeof(bytes));
+	memset(marks, '?', sizeof(marks));
+	expect_text_of(bytes, 511, marks, 511);
+	expect_text_of(bytes, 512, marks, 512);
+	expect_text_of(bytes, 513, marks, 512);
+	expect_text_of(bytes, sizeof(bytes), marks, 512);
+	expect("{\"method\":\"a\\nb.Do\"}",
+		"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":"
+		"\"a?b\"}}");
+}
+
 static void test_privileged_method_is_refused_to_others(void **state)
 {
 	(void)state;
@@ -444,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_parameters_absent_null_or_empty_are_the_same),
 		cmocka_unit_test(test_oneway_is_done_and_never_answered),
 		cmocka_unit_test(test_errors_are_those_of_the_specification),
+		cmocka_unit_test(test_what_is_no_text_is_made_one_of_512_bytes_at_most),
 		cmocka_unit_test(test_privileged_method_is_refused_to_others),
 		cmocka_unit_test(test_wrong_parameters_are_named),
 		cmocka_unit_test(test_what_is_no_call_closes_the_connection),
