@@ -16,12 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/listener.h"
 #include "daemon/loop.h"
+#include "daemon/peer.h"
 #include "daemon/server.h"
 #include "daemon/statistics.h"
 #include "proto/wire/stamp.h"
@@ -36,6 +39,7 @@ struct world {
 	struct server *server;
 	struct server_facts facts;
 	struct server_options options;
+	struct rlimit descriptors; /* as it was before the test */
 	unsigned int stopped;
 };
 
@@ -45,6 +49,7 @@ static int setup(void **state)
 
 	strcpy(w->folder, "/tmp/test-server-XXXXXX");
 	assert_non_null(mkdtemp(w->folder));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &w->descriptors), 0);
 	fake_keeper_init(&w->keeper);
 	w->facts = (struct server_facts){ .version = "1", .runtime_dir = w->folder };
 	w->options = (struct server_options)SERVER_OPTIONS_DEFAULT;
@@ -62,6 +67,7 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &w->descriptors), 0);
 	w->server = server_free(w->server);
 	assert_null(loop_free(w->loop));
 	if (w->keeper.page_fd >= 0)
@@ -345,6 +351,88 @@ static struct statistics statistics_of(struct world *w, enum server_socket socke
 	return s;
 }
 
+/* Whoever is turned away takes nothing along, however often. */
+static void test_turning_away_costs_no_seat(void **state)
+{
+	struct world *w = *state;
+	int fds[16];
+
+	listen_both(w);
+	for (int i = 0; i < 16; i++)
+		fds[i] = greeted(w);
+	for (int i = 0; i < 40; i++) {
+		close(connect_to(w, "stamp", SOCK_SEQPACKET));
+		close(connect_to(w, "org.vdsotime.Time", SOCK_STREAM));
+		turn(w);
+	}
+	assert_int_equal(statistics_of(w, SERVER_STAMP).turned_away_total, 40);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).turned_away_total, 40);
+	for (int i = 0; i < 16; i++)
+		close(fds[i]);
+	turn(w);
+	for (int i = 0; i < 16; i++)
+		fds[i] = greeted(w);
+	for (int i = 0; i < 16; i++)
+		close(fds[i]);
+}
+
+static void test_connections_are_taken_in_turns(void **state)
+{
+	struct world *w = *state;
+	struct statistics s;
+	int fds[LISTENER_TURN + 4];
+
+	listen_both(w);
+	for (int i = 0; i < LISTENER_TURN + 4; i++)
+		fds[i] = connect_to(w, "stamp", SOCK_SEQPACKET);
+	loop_once(w->loop, 0);
+	s = statistics_of(w, SERVER_STAMP);
+	assert_int_equal(s.accepted + s.turned_away_total, LISTENER_TURN);
+	loop_once(w->loop, 0);
+	s = statistics_of(w, SERVER_STAMP);
+	assert_int_equal(s.accepted + s.turned_away_total, LISTENER_TURN + 4);
+	for (int i = 0; i < LISTENER_TURN + 4; i++)
+		close(fds[i]);
+}
+
+/* From now on this process gets no descriptor but those that it gives up. */
+static void limit_descriptors(struct world *w)
+{
+	int lowest = dup(STDERR_FILENO);
+	struct rlimit limit = { (rlim_t)lowest, w->descriptors.rlim_max };
+
+	close(lowest);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* Where there is no descriptor, one connection after the other is closed, and told so by that. */
+static void test_without_descriptors_one_after_the_other_is_turned_away(void **state)
+{
+	struct world *w = *state;
+	struct stamp_request hello = stamp_hello();
+	int fds[4];
+	char c;
+
+	listen_both(w);
+	for (int i = 0; i < 4; i++)
+		fds[i] = connect_to(w, "stamp", SOCK_SEQPACKET);
+	limit_descriptors(w);
+	for (int i = 0; i < 3; i++) {
+		while (statistics_of(w, SERVER_STAMP).turned_away_system == (uint64_t)i)
+			loop_once(w->loop, i > 0);
+		for (int j = 0; j < 4; j++)
+			assert_int_equal(recv(fds[j], &c, 1, 0), j <= i ? 0 : -1);
+	}
+	assert_int_equal(statistics_of(w, SERVER_STAMP).accepted, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &w->descriptors), 0);
+	assert_int_equal(send(fds[3], &hello, sizeof(hello), MSG_NOSIGNAL), sizeof(hello));
+	while (recv(fds[3], &c, 1, 0) < 0)
+		loop_once(w->loop, 1);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).accepted, 1);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
 /* Send count stamp requests in one packet, behind a greeting where there is none yet. */
 static void ask(int fd, bool greet, size_t count)
 {
@@ -498,16 +586,166 @@ static void test_stall_that_is_over_holds_nothing(void **state)
 	fd = greeted(w);
 	idle_bytes = statistics_of(w, SERVER_STAMP).held_bytes;
 	for (int stalls = 0; stalls < 2; stalls++) {
+		uint64_t sent_bytes = statistics_of(w, SERVER_STAMP).sent_bytes;
+
 		while (statistics_of(w, SERVER_STAMP).held_bytes == idle_bytes) {
 			ask(fd, false, STAMP_PACKET_MAX);
 			loop_once(w->loop, 0);
 		}
+		/* nor does the kernel hold more for it than it was told to */
+		assert_in_range(statistics_of(w, SERVER_STAMP).sent_bytes - sent_bytes, 1,
+			2 * PEER_SEND_BUFFER_BYTES);
 		assert_int_equal(statistics_of(w, SERVER_STAMP).held_bytes,
 			idle_bytes + STAMP_PACKET_MAX * sizeof(struct stamp_request));
 		while (replies(fd) > 0)
 			turn(w);
 		assert_int_equal(statistics_of(w, SERVER_STAMP).held_bytes, idle_bytes);
 	}
+	/* and a packet that was served again is counted once */
+	assert_int_equal(
+		statistics_of(w, SERVER_STAMP).stamps, statistics_of(w, SERVER_STAMP).requests - 1);
+	close(fd);
+}
+
+/* More often than there is room: who goes in the midst of something leaves nothing. */
+static void test_those_who_go_in_the_midst_leave_nothing(void **state)
+{
+	struct world *w = *state;
+	struct server_options impatient = w->options;
+	uint64_t idle_bytes;
+	int fd;
+
+	impatient.stall_timeout_ns = MS;
+	server_configure(w->server, &impatient);
+	listen_both(w);
+	for (unsigned int i = 0; i < 40; i++) {
+		fd = greeted(w);
+		idle_bytes = statistics_of(w, SERVER_STAMP).held_bytes;
+		while (statistics_of(w, SERVER_STAMP).held_bytes == idle_bytes) {
+			ask(fd, false, STAMP_PACKET_MAX);
+			loop_once(w->loop, 0);
+		}
+		while (i % 2 == 0 && statistics_of(w, SERVER_STAMP).stalled == i / 2)
+			loop_once(w->loop, 1);
+		close(fd);
+		fd = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+		assert_int_equal(send(fd, "{", 1, MSG_NOSIGNAL), 1);
+		turn(w);
+		assert_int_equal(statistics_of(w, SERVER_VARLINK).peers, 1);
+		close(fd);
+		turn(w);
+	}
+	assert_int_equal(server_charges(w->server), 0);
+}
+
+/* What a connection holds between its calls is what it held at first. */
+static void test_what_is_over_holds_nothing(void **state)
+{
+	struct world *w = *state;
+	const char call[] = "{\"method\":\"org.vdsotime.Time.GetVdso\"}";
+	const struct stamp_request subscribe[2] = { stamp_subscribe(1, 1000000, 0),
+		stamp_subscribe(1, 0, 0) };
+	uint64_t idle_bytes[2];
+	int fds[2];
+
+	listen_both(w);
+	fds[0] = greeted(w);
+	fds[1] = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	turn(w);
+	for (int i = 0; i < 2; i++)
+		idle_bytes[i] = statistics_of(w, i).held_bytes;
+	assert_int_equal(send(fds[0], &subscribe[0], 16, MSG_NOSIGNAL), 16);
+	assert_int_equal(send(fds[1], call, 5, MSG_NOSIGNAL), 5);
+	turn(w);
+	assert_int_equal(
+		statistics_of(w, SERVER_STAMP).held_bytes, idle_bytes[0] + loop_watcher_bytes());
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).held_bytes, idle_bytes[1] + 4096);
+	assert_int_equal(send(fds[0], &subscribe[1], 16, MSG_NOSIGNAL), 16);
+	assert_int_equal(send(fds[1], call + 5, sizeof(call) - 5, MSG_NOSIGNAL), sizeof(call) - 5);
+	turn(w);
+	assert_true(replies(fds[0]) == 2 && replies(fds[1]) > 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(statistics_of(w, i).held_bytes, idle_bytes[i]);
+		close(fds[i]);
+	}
+}
+
+static void test_calls_of_one_are_served_in_turns(void **state)
+{
+	struct world *w = *state;
+	const char call[] = "{\"method\":\"org.vdsotime.Time.Read\"}";
+	struct statistics s;
+	uint64_t served = 0;
+	int fd;
+
+	listen_both(w);
+	fd = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	turn(w);
+	for (int i = 0; i < PEER_TURN + 4; i++)
+		assert_int_equal(send(fd, call, sizeof(call), MSG_NOSIGNAL), sizeof(call));
+	loop_once(w->loop, 0);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).frames, PEER_TURN);
+	loop_once(w->loop, 0);
+	s = statistics_of(w, SERVER_VARLINK);
+	assert_int_equal(s.frames, PEER_TURN + 4);
+	assert_int_equal(s.requests, s.frames);
+	for (int i = 0; i < STATISTICS_HISTOGRAM; i++)
+		served += s.serve_time[i];
+	assert_int_equal(served, s.frames);
+	close(fd);
+}
+
+/* All that is there, and what comes as it is received. */
+static size_t receive_all(struct world *w, int fd, char *text, size_t size)
+{
+	size_t bytes = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, text + bytes, size - bytes, 0)) > 0) {
+		bytes += (size_t)n;
+		turn(w);
+	}
+	return bytes;
+}
+
+/*
+ * Each tick that comes due while the reply before it is under way is lost, and the next says so;
+ * what has happened meanwhile is told once there is room.
+ */
+static void test_monitor_that_does_not_read_loses_ticks_and_no_events(void **state)
+{
+	struct world *w = *state;
+	struct server_options patient = w->options;
+	const char monitor[] = "{\"method\":\"org.vdsotime.Time.Monitor\",\"more\":true,"
+			       "\"parameters\":{\"intervalNSec\":1000000}}";
+	struct event e = { .kind = EVENT_CLOCK_SET, .amount = 4711 };
+	static char text[8 * PEER_SEND_BUFFER_BYTES];
+	char wanted[32];
+	size_t bytes;
+	uint64_t due = 0;
+	uint64_t lost;
+	int fd;
+
+	patient.stall_timeout_ns = 60000 * MS;
+	server_configure(w->server, &patient);
+	w->keeper.time_ns = 1000000;
+	listen_both(w);
+	fd = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	assert_int_equal(send(fd, monitor, sizeof(monitor), MSG_NOSIGNAL), sizeof(monitor));
+	turn(w);
+	while (statistics_of(w, SERVER_VARLINK).ticks_lost < 5) {
+		assert_in_range(++due, 1, 5000);
+		w->keeper.time_ns += (int64_t)MS;
+		loop_once(w->loop, 1);
+	}
+	lost = statistics_of(w, SERVER_VARLINK).ticks_lost;
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).ticks, due - lost);
+	event_log_add(&w->keeper.events, &e);
+	server_event(w->server);
+	bytes = receive_all(w, fd, text, sizeof(text));
+	assert_non_null(memmem(text, bytes, "\"amount\":4711", 13));
+	snprintf(wanted, sizeof(wanted), "\"lost\":%d", (int)lost);
+	assert_non_null(memmem(text, bytes, wanted, strlen(wanted)));
 	close(fd);
 }
 
@@ -855,6 +1093,7 @@ static void test_bytes_of_a_user_are_bounded(void **state)
 	struct world *w = *state;
 	struct server_options limited = w->options;
 	struct stamp_request subscribe = stamp_subscribe(1, 1000000, 0);
+	struct stamp_record refused;
 	uint64_t idle_bytes;
 	int fds[3];
 	int more;
@@ -888,11 +1127,13 @@ static void test_bytes_of_a_user_are_bounded(void **state)
 	fds[2] = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
 	ask(fds[2], true, 1);
 	turn(w);
+	assert_int_equal(replies(fds[2]), 1);
 	limited.bytes_per_user_max = 1;
 	server_configure(w->server, &limited);
 	assert_int_equal(send(fds[2], &subscribe, 16, MSG_NOSIGNAL), 16);
 	turn(w);
-	assert_int_equal(replies(fds[2]), 2);
+	assert_int_equal(recv(fds[2], &refused, sizeof(refused), 0), sizeof(refused));
+	assert_int_equal(refused.error, -EDQUOT);
 	assert_int_equal(statistics_of(w, SERVER_STAMP).subscriptions_refused, 1);
 	assert_int_equal(statistics_of(w, SERVER_STAMP).subscriptions, 0);
 	close(fds[0]);
@@ -901,6 +1142,52 @@ static void test_bytes_of_a_user_are_bounded(void **state)
 	assert_int_equal(statistics_of(w, SERVER_VARLINK).held_bytes, 0);
 	assert_int_equal(statistics_of(w, SERVER_STAMP).held_bytes, 0);
 	assert_int_equal(server_charges(w->server), 0);
+}
+
+static void test_reply_that_its_user_has_no_room_for_closes(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	const char call[] = "{\"method\":\"org.vdsotime.Time.Read\"}";
+	char c;
+	int fd;
+
+	listen_both(w);
+	fd = connect_as(w, 12345, "org.vdsotime.Time", SOCK_STREAM);
+	if (fd < 0)
+		skip();
+	turn(w);
+	limited.bytes_per_user_max = statistics_of(w, SERVER_VARLINK).held_bytes + 50;
+	server_configure(w->server, &limited);
+	assert_int_equal(send(fd, call, sizeof(call), MSG_NOSIGNAL), sizeof(call));
+	turn(w);
+	assert_int_equal(recv(fd, &c, 1, 0), 0);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).overdrawn, 1);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).held_bytes, 0);
+	close(fd);
+}
+
+static void test_each_call_is_a_request_by_its_users_rate(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	const char call[] = "{\"method\":\"org.vdsotime.Time.Read\"}";
+	int fd;
+
+	limited.requests_per_user = 10;
+	server_configure(w->server, &limited);
+	w->keeper.time_ns = 1000000;
+	listen_both(w);
+	fd = connect_as(w, 12345, "org.vdsotime.Time", SOCK_STREAM);
+	if (fd < 0)
+		skip();
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(send(fd, call, sizeof(call), MSG_NOSIGNAL), sizeof(call));
+	turn(w);
+	/* the burst, and what overdraws it */
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).frames, 11);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).throttled, 1);
+	close(fd);
 }
 
 /* An event reaches those who monitor, and nobody else. */
@@ -949,12 +1236,19 @@ int main(void)
 		TEST(test_limits_out_of_range_are_refused),
 		TEST(test_everyone_is_charged_and_all_is_given_back),
 		TEST(test_seats_run_out_and_come_back),
+		TEST(test_turning_away_costs_no_seat),
+		TEST(test_connections_are_taken_in_turns),
+		TEST(test_without_descriptors_one_after_the_other_is_turned_away),
 		TEST(test_stop_is_at_once_when_nobody_is_there),
 		TEST(test_stop_answers_what_is_there_and_closes),
 		TEST(test_stop_serves_in_rounds_what_has_come_by_then),
 		TEST(test_stop_waits_for_a_reply_to_be_taken),
 		TEST(test_stop_does_not_wait_for_ever),
 		TEST(test_stall_that_is_over_holds_nothing),
+		TEST(test_those_who_go_in_the_midst_leave_nothing),
+		TEST(test_what_is_over_holds_nothing),
+		TEST(test_calls_of_one_are_served_in_turns),
+		TEST(test_monitor_that_does_not_read_loses_ticks_and_no_events),
 		TEST(test_page_that_is_not_there_is_an_error_of_the_record),
 		TEST(test_new_limits_hold_for_those_who_come),
 		TEST(test_user_that_asks_too_much_waits_for_it),
@@ -964,6 +1258,8 @@ int main(void)
 		TEST(test_waiting_peers_go_and_a_stop_serves_them),
 		TEST(test_server_goes_while_peers_wait),
 		TEST(test_bytes_of_a_user_are_bounded),
+		TEST(test_reply_that_its_user_has_no_room_for_closes),
+		TEST(test_each_call_is_a_request_by_its_users_rate),
 		TEST(test_event_is_told_to_monitors),
 	};
 
