@@ -16,7 +16,7 @@
 #include "daemon/throttle.h"
 #include "tests/unit/fake-keeper.h"
 
-#define PEERS 2
+#define PEERS (PEER_TURN + 4)
 
 /* Longer than half of a user's share of a round, and no longer than the whole. */
 #define SHORT_NS 6000
@@ -49,13 +49,15 @@ static const struct peer_calls calls = { .turn = on_turn, .gone = on_gone };
 static int setup(void **state)
 {
 	const struct quota_limits limits = {
-		.peers_max = 8, .peers_per_user_max = 8, .bytes_per_user_max = UINT64_MAX
+		.peers_max = 2 * PEERS,
+		.peers_per_user_max = 2 * PEERS,
+		.bytes_per_user_max = UINT64_MAX,
 	};
 
 	(void)state;
 	fake_keeper_init(&w.keeper);
 	w.turns = 0;
-	assert_int_equal(loop_new(&w.loop, 8 * PEER_WATCHERS), 0);
+	assert_int_equal(loop_new(&w.loop, 2 * PEERS * PEER_WATCHERS), 0);
 	assert_int_equal(quota_init(&w.quota, &limits), 0);
 	w.set = (struct peer_set){
 		.loop = w.loop, .quota = &w.quota, .keeper = &w.keeper, .calls = &calls
@@ -78,7 +80,8 @@ static int teardown(void **state)
 	quota_deinit(&w.quota);
 	w.loop = loop_free(w.loop);
 	for (int i = 0; i < PEERS; i++)
-		close(w.ends[i]);
+		if (w.ends[i] >= 0)
+			close(w.ends[i]);
 	return 0;
 }
 
@@ -106,7 +109,60 @@ static void test_share_of_a_round_is_the_sum_over_frames_and_peers(void **state)
 	assert_int_equal(w.set.statistics.throttled, 0);
 	loop_once(w.loop, 0);
 	loop_once(w.loop, 0);
+	assert_int_equal(w.turns, 2);
+	quota_release_peer(&w.quota, other);
+}
+
+/* All of a user's peers wait, until the next round. */
+static void hold_all(void)
+{
+	assert_int_equal(throttle_hold(&w.peers[0]), 0);
+	throttle_served(&w.peers[0], 2 * SHORT_NS);
+	for (int i = 0; i < PEERS; i++)
+		assert_int_equal(throttle_hold(&w.peers[i]), 1);
+}
+
+/* Also those whose frames take no time at all. */
+static void test_waiting_peers_have_so_many_turns_of_a_round(void **state)
+{
+	struct quota_user *other = another();
+
+	(void)state;
+	hold_all();
+	loop_once(w.loop, 0);
+	assert_int_equal(w.turns, PEER_TURN);
+	loop_once(w.loop, 0);
 	assert_int_equal(w.turns, PEERS);
+	quota_release_peer(&w.quota, other);
+}
+
+static void hang_up(int peer)
+{
+	close(w.ends[peer]);
+	w.ends[peer] = -1;
+}
+
+static void test_those_who_hung_up_are_looked_for_now_and_then(void **state)
+{
+	struct quota_user *other = another();
+	struct quota_user *user = w.peers[0].user;
+	int64_t now_ns = INT64_C(5000000000);
+
+	(void)state;
+	hold_all();
+	hang_up(1);
+	throttle_sweep(user, now_ns);
+	assert_int_equal(w.set.statistics.peers, PEERS - 1);
+	hang_up(2);
+	throttle_sweep(user, now_ns);
+	throttle_sweep(user, now_ns + 99999999);
+	assert_int_equal(w.set.statistics.peers, PEERS - 1);
+	throttle_sweep(user, now_ns + 100000000);
+	assert_int_equal(w.set.statistics.peers, PEERS - 2);
+	/* a machine that was restored from a snapshot does not wait for the time of before */
+	hang_up(3);
+	throttle_sweep(user, now_ns / 2);
+	assert_int_equal(w.set.statistics.peers, PEERS - 3);
 	quota_release_peer(&w.quota, other);
 }
 
@@ -138,6 +194,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_share_of_a_round_is_the_sum_over_frames_and_peers),
+		TEST(test_waiting_peers_have_so_many_turns_of_a_round),
+		TEST(test_those_who_hung_up_are_looked_for_now_and_then),
 		TEST(test_share_is_new_in_each_round),
 		TEST(test_who_is_alone_has_the_round),
 	};
