@@ -27,6 +27,7 @@
 
 #include "daemon/loop.h"
 #include "daemon/server.h"
+#include "daemon/statistics.h"
 #include "proto/wire/stamp.h"
 #include "tests/unit/fake-keeper.h"
 
@@ -38,12 +39,17 @@
 #define ERROR(low) (low), 0xff, 0xff, 0xff
 
 static unsigned int held_up; /* replies yet to be refused for want of room */
+static int not_passed; /* errno of every packet with a descriptor; 0: they are passed */
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	if (held_up > 0) {
 		held_up--;
 		errno = EAGAIN;
+		return -1;
+	}
+	if (not_passed != 0 && message->msg_controllen > 0) {
+		errno = not_passed;
 		return -1;
 	}
 	return syscall(SYS_sendmsg, fd, message, flags);
@@ -82,6 +88,7 @@ static int setup(void **state)
 	assert_int_equal(connect(w->fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	w->received_fd = -1;
 	held_up = 0;
+	not_passed = 0;
 	*state = w;
 	return 0;
 }
@@ -221,6 +228,33 @@ static void test_version_that_is_not_spoken(void **state)
 	assert_int_equal(hear(w, packet, sizeof(packet)), 0);
 }
 
+/* unix(7): too many descriptors are under way already. */
+static void test_page_that_the_kernel_does_not_pass(void **state)
+{
+	static const unsigned char records[2 * 32] = {
+		2, 0, 0, 0, ERROR(0x93), ZERO8, ZERO8, ZERO8, /* -ETOOMANYREFS */
+		3, 0, 1, 0, 0, 0, 0, 0, TIME(4), COUNTER, ZERO8, /* and a stamp all the same */
+	};
+	struct world *w = world_of(state);
+	struct stamp_request packet[2] = { stamp_attach(), stamp_stamp(4) };
+	struct statistics s;
+
+	greet(w);
+	not_passed = ETOOMANYREFS;
+	say(w, packet, 2);
+	expect(w, records, sizeof(records));
+	assert_int_equal(w->received_fd, -1);
+	server_statistics(w->server, SERVER_STAMP, &s);
+	assert_int_equal(s.attached, 0);
+	/* and it goes on */
+	not_passed = 0;
+	say(w, packet, 1);
+	hear(w, packet, sizeof(packet));
+	assert_true(w->received_fd >= 0);
+	server_statistics(w->server, SERVER_STAMP, &s);
+	assert_int_equal(s.attached, 1);
+}
+
 /* A packet whose reply is not taken at once is served again, and answered the same. */
 static void test_refusal_that_is_held_up_is_the_same(void **state)
 {
@@ -331,6 +365,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_greeting_and_page),
 		TEST(test_stamps_of_each_clock),
+		TEST(test_page_that_the_kernel_does_not_pass),
 		TEST(test_version_that_is_not_spoken),
 		TEST(test_refusal_that_is_held_up_is_the_same),
 		TEST(test_subscription_and_its_ticks),
