@@ -98,6 +98,8 @@ static int count_next(
 		answer->silent = true;
 		return 0;
 	}
+	if (stream->seen == 7)
+		return varlink_error(answer, "org.example.Test.Failed", NULL, NULL);
 	return say(answer, (int64_t)++stream->seen);
 }
 
@@ -217,6 +219,9 @@ static void test_errors_are_those_of_the_specification(void **state)
 	expect("{\"method\":\"org.example.Other.Do\"}",
 		"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":"
 		"\"org.example.Other\"}}");
+	expect("{\"method\":\"org.varlink.GetInfo\"}",
+		"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":"
+		"\"org.varlink\"}}");
 	expect("{\"method\":\"Do\"}",
 		"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":"
 		"\"Do\"}}");
@@ -399,6 +404,26 @@ static void test_stream_continues_until_its_count(void **state)
 		"{\"parameters\":{\"n\":0}}");
 }
 
+static void test_stream_ends_with_an_error(void **state)
+{
+	struct varlink_stream stream;
+	struct varlink_reply reply;
+
+	(void)state;
+	assert_int_equal(
+		serve(false,
+			"{\"method\":\"org.example.Test.Count\",\"more\":true,\"parameters\":{"
+			"\"int\":100}}",
+			&reply, &stream),
+		0);
+	varlink_reply_release(&reply);
+	stream.seen = 7;
+	assert_int_equal(varlink_stream_next(&stream, VARLINK_TICK, &reply), 0);
+	assert_string_equal(reply.text, "{\"error\":\"org.example.Test.Failed\"}");
+	assert_null(stream.method);
+	varlink_reply_release(&reply);
+}
+
 static void test_service_describes_itself(void **state)
 {
 	const char *message = "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
@@ -481,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_call_closes_the_connection),
 		cmocka_unit_test(test_memory_that_is_short_closes_the_connection),
 		cmocka_unit_test(test_stream_continues_until_its_count),
+		cmocka_unit_test(test_stream_ends_with_an_error),
 		cmocka_unit_test(test_service_describes_itself),
 		cmocka_unit_test(test_reply_of_the_service_is_as_declared),
 		cmocka_unit_test(test_denial_is_a_reply),
