@@ -518,6 +518,8 @@ static void test_statistics_name_their_refusals(void **state)
 	statistics_served(&s, 1);
 	statistics_served(&s, 1023);
 	statistics_served(&s, 1024);
+	statistics_served(&s, UINT64_C(1) << 30);
+	statistics_served(&s, UINT64_C(1) << 31);
 	statistics_served(&s, UINT64_MAX);
 	o = describe_statistics(&s, "x", false, refusal_name, 3);
 	assert_string_equal(
@@ -528,7 +530,7 @@ static void test_statistics_name_their_refusals(void **state)
 		"[{\"reason\":\"user\",\"count\":3},{\"reason\":\"bytes\",\"count\":4}]");
 	assert_string_equal(json_object_to_json_string_ext(
 				    at(o, "serveTimeHistogram", NULL), JSON_C_TO_STRING_PLAIN),
-		"[2,0,0,0,0,0,0,0,0,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1]");
+		"[2,0,0,0,0,0,0,0,0,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1,2]");
 	assert_int_equal(json_object_get_int(at(o, "unfinished", NULL)), 8);
 	assert_int_equal(json_object_get_int(at(o, "throttled", NULL)), 9);
 	assert_int_equal(json_object_get_int(at(o, "overdrawn", NULL)), 10);
