@@ -27,6 +27,7 @@
 #include "daemon/methods.h"
 #include "daemon/reserve.h"
 #include "daemon/server.h"
+#include "daemon/statistics.h"
 #include "proto/wire/stamp.h"
 #include "tests/unit/fake-keeper.h"
 
@@ -119,6 +120,7 @@ static int setup(void **state)
 
 	options.peers_max = 16;
 	options.peers_reserved = 1;
+	options.subscriptions_max = 1;
 	strcpy(w->folder, "/tmp/test-memory-XXXXXX");
 	assert_non_null(mkdtemp(w->folder));
 	fake_keeper_init(&w->keeper);
@@ -308,6 +310,51 @@ static void test_dialogue_is_closed_and_another_goes_on(void **state)
 	assert_int_equal(server_charges(w->server), 0);
 }
 
+static uint64_t held_bytes(struct world *w)
+{
+	struct statistics s;
+
+	server_statistics(w->server, SERVER_VARLINK, &s);
+	return s.held_bytes;
+}
+
+/* One whose reply is under way, and one whose monitor was refused. */
+static void test_dialogues_that_go_leave_no_memory(void **state)
+{
+	struct world *w = *state;
+	const char monitor[] = "{\"method\":\"org.vdsotime.Time.Monitor\",\"more\":true}";
+	const char call[] = "{\"method\":\"org.vdsotime.Time.GetStatus\"}";
+	uint64_t idle_bytes;
+	char reply[4096];
+	long before = 0;
+	int fds[2];
+
+	assert_int_equal(server_listen(w->server, SERVER_VARLINK), 0);
+	/* the loop's tables grow by the first */
+	for (int i = 0; i < 10; i++) {
+		if (i == 5)
+			before = in_use;
+		for (int j = 0; j < 2; j++) {
+			fds[j] = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+			assert_int_equal(
+				send(fds[j], monitor, sizeof(monitor), 0), sizeof(monitor));
+			turn(w);
+		}
+		assert_true(recv(fds[1], reply, sizeof(reply), 0) > 0);
+		assert_non_null(strstr(reply, "PermissionDenied"));
+		idle_bytes = held_bytes(w);
+		while (held_bytes(w) == idle_bytes) {
+			assert_int_equal(send(fds[1], call, sizeof(call), 0), sizeof(call));
+			turn(w);
+		}
+		close(fds[0]);
+		close(fds[1]);
+		turn(w);
+		assert_int_equal(server_charges(w->server), 0);
+	}
+	assert_int_equal(in_use, before);
+}
+
 static void test_server_and_loop_that_get_no_memory_are_not_made(void **state)
 {
 	struct world *w = *state;
@@ -493,6 +540,7 @@ int main(void)
 		TEST(test_call_is_answered_whole_or_not_at_all),
 		TEST(test_stamps_need_no_memory),
 		TEST(test_dialogue_is_closed_and_another_goes_on),
+		TEST(test_dialogues_that_go_leave_no_memory),
 		TEST(test_server_and_loop_that_get_no_memory_are_not_made),
 		cmocka_unit_test_setup_teardown(
 			test_reserve_is_used_up_and_no_further, setup_reserve, teardown_reserve),
