@@ -4,8 +4,8 @@
  *
  * At EMFILE or ENFILE the kernel keeps the connection waiting and the descriptor ready, which would
  * spin the loop (a million rounds a second, measured).  So a descriptor is held in reserve: it is
- * given up to accept and close that one connection, taken back, and the listener rests for a tenth
- * of a second.
+ * given up to accept and close that one connection, taken back, and the listener rests for an
+ * eighth of a second.
  */
 #ifndef VDSOTIMED_LISTENER_H
 #define VDSOTIMED_LISTENER_H

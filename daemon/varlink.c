@@ -3,7 +3,8 @@
  * From message to call, from answer to reply.
  *
  * The one thing a reader would get wrong: json-c asserts on a NULL object, and its constructors
- * return NULL when memory is short.  So everything is put into objects by varlink_put().
+ * return NULL when memory is short.  What could not be made is an error that object.h carries
+ * along; nothing here asks json-c about a NULL.
  */
 #include "daemon/varlink.h"
 
