@@ -85,7 +85,7 @@ static int show_files(const struct ctl *ctl, const struct value *reply)
 		all = value_new_object();
 		list = value_new_array();
 		value_add(all, "files", list);
-		value_add_string(all, "refused", value_get_string(reply, "refused"));
+		value_share(all, "refused", value_get(reply, "refused"));
 	}
 	for (size_t i = 0; i < value_length(paths); i++) {
 		const char *path = value_at_string(paths, i);

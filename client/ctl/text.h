@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text for people: "Key: value" lines, aligned columns, colours.
+ * Text for people: what may be shown of text from outside, "Key: value" lines, aligned columns,
+ * colours.
  *
  * What one would get wrong: widths are of bytes seen, so colours go around a whole line or a
  * field's value, never into a cell.
@@ -9,6 +10,13 @@
 #define VDSOTIMED_CTL_TEXT_H
 
 #include "client/ctl/ctl.h"
+
+/* Is text UTF-8 without control characters (C0, DEL, C1), so that no terminal takes any of it for a
+ * command and a line of it stays one? */
+bool text_is_printable(const char *text);
+
+/* Each byte of what is otherwise becomes '?'. */
+void text_make_printable(char *text);
 
 enum text_color { TEXT_PLAIN, TEXT_GOOD, TEXT_WARN, TEXT_BAD, TEXT_DIM, TEXT_BOLD };
 

@@ -4,7 +4,9 @@
  * never looked into, so that no other file of the tool needs to know of the library.
  *
  * What one would get wrong: json-c's NULL is the JSON null, and its getters convert (a string "12"
- * reads as 12).  So every getter asks for the type first.
+ * reads as 12).  So every getter asks for the type first.  What is made of a value for showing it
+ * is kept as json-c's user data, which dies with the value: of a string, its printable copy; of an
+ * object or array, its JSON text.
  */
 #include "client/ctl/value.h"
 
@@ -16,6 +18,7 @@
 #include <json-c/json.h>
 
 #include "client/ctl/ctl.h"
+#include "client/ctl/text.h"
 
 enum { PARSE_DEPTH_MAX = 32 };
 
@@ -51,6 +54,21 @@ static struct json_object *checked(struct json_object *json)
 	if (!json)
 		out_of_memory();
 	return json;
+}
+
+static char *copy_text(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		out_of_memory();
+	return copy;
+}
+
+static void free_copy(struct json_object *json, void *copy)
+{
+	(void)json;
+	free(copy);
 }
 
 static void add_json(struct value *object, const char *key, struct json_object *child)
@@ -190,8 +208,21 @@ bool value_get_bool(const struct value *object, const char *key, bool *ret)
 
 static const char *string_of(struct json_object *json)
 {
-	return json && json_object_is_type(json, json_type_string) ? json_object_get_string(json)
-								   : NULL;
+	const char *text;
+	char *copy;
+
+	if (!json || !json_object_is_type(json, json_type_string))
+		return NULL;
+	text = json_object_get_string(json);
+	if (text_is_printable(text))
+		return text;
+	copy = json_object_get_userdata(json);
+	if (!copy) {
+		copy = copy_text(text);
+		text_make_printable(copy);
+		json_object_set_userdata(json, copy, free_copy);
+	}
+	return copy;
 }
 
 const char *value_get_string(const struct value *object, const char *key)
@@ -229,6 +260,8 @@ const char *value_scalar(const struct value *v)
 		return NULL;
 	if (json_object_is_type(json, json_type_boolean))
 		return json_object_get_boolean(json) ? "yes" : "no";
+	if (json_object_is_type(json, json_type_string))
+		return string_of(json);
 	return json_object_get_string(json);
 }
 
@@ -257,8 +290,13 @@ void value_visit(const struct value *v, value_visit_fn *visit, void *data)
 	end = json_object_iter_end(json);
 	while (!json_object_iter_equal(&at, &end)) {
 		struct value *member = value_of(json_object_iter_peek_value(&at));
+		char *key = copy_text(json_object_iter_peek_name(&at));
+		bool goes_on;
 
-		if (!visit(data, json_object_iter_peek_name(&at), value_scalar(member), member))
+		text_make_printable(key);
+		goes_on = visit(data, key, value_scalar(member), member);
+		free(key);
+		if (!goes_on)
 			return;
 		json_object_iter_next(&at);
 	}
@@ -298,21 +336,61 @@ int value_parse(const char *text, size_t length, struct value **ret, const char 
 	return error == json_tokener_error_size ? -ENOMEM : -EBADMSG;
 }
 
+/* What a terminal obeys and json-c does not escape: DEL, and U+0080 to U+009F in their two bytes.
+ */
+static bool is_obeyed(const char *at)
+{
+	return *at == 0x7f || (at[0] == '\xc2' && (at[1] & 0xe0) == 0x80);
+}
+
+static char *escape_obeyed(const char *text, size_t n_obeyed)
+{
+	char *escaped = malloc(strlen(text) + 5 * n_obeyed + 1), *end = escaped;
+
+	if (!escaped)
+		out_of_memory();
+	for (; *text; text++) {
+		if (!is_obeyed(text)) {
+			*end++ = *text;
+		} else {
+			text += *text != 0x7f;
+			end += sprintf(end, "\\u%04x", (unsigned int)(unsigned char)*text);
+		}
+	}
+	*end = '\0';
+	return escaped;
+}
+
+static const char *json_text(struct json_object *json, int flags)
+{
+	const char *text =
+		json_object_to_json_string_ext(json, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
+	size_t n_obeyed = 0;
+	char *escaped;
+
+	for (const char *at = text; at && *at; at++)
+		n_obeyed += is_obeyed(at);
+	if (n_obeyed == 0)
+		return text;
+	escaped = escape_obeyed(text, n_obeyed);
+	json_object_set_userdata(json, escaped, free_copy);
+	return escaped;
+}
+
 const char *value_text(struct value *v)
 {
-	return json_object_to_json_string_ext(
-		json_of(v), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	return json_text(json_of(v), JSON_C_TO_STRING_PLAIN);
 }
 
 void value_print(const struct ctl *ctl, struct value *v)
 {
-	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+	int flags = JSON_C_TO_STRING_PLAIN;
 	const char *text;
 
 	if (ctl->json == CTL_JSON_PRETTY)
-		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_PRETTY_TAB |
-			 JSON_C_TO_STRING_SPACED;
-	text = json_object_to_json_string_ext(json_of(v), flags);
+		flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_PRETTY_TAB |
+			JSON_C_TO_STRING_SPACED;
+	text = json_text(json_of(v), flags);
 	if (!text)
 		out_of_memory();
 	fputs(text, ctl->out);

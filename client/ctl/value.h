@@ -8,6 +8,10 @@
  * to do, and no caller has to look.  Reading: a missing key, a null and a value of another type all
  * read as absent.
  *
+ * Strings are handed out for people to see: whoever listens where the user pointed wrote them, so
+ * what is not printable in them, and in the keys of a visit, reads as '?' (text_make_printable()).
+ * JSON tells them exactly, with every control character escaped.
+ *
  * What one would get wrong: numbers are integers in the unit of their key's suffix (NSec, Ticks);
  * floating point goes through value_add_decimal(), with its digits chosen, and is never computed
  * with.
@@ -83,12 +87,12 @@ void value_visit(const struct value *v, value_visit_fn *visit, void *data);
  */
 int value_parse(const char *text, size_t length, struct value **ret, const char **ret_reason);
 
-/* The value on one line, without spaces or newline.  Belongs to v, until it is changed, printed or
- * freed. */
+/* The value, which is no string, as JSON on one line, without spaces or newline.  Belongs to v,
+ * until it is changed, printed or freed. */
 const char *value_text(struct value *v);
 
-/* Write the value and a newline to ctl->out, as --json asks (CTL_JSON_OFF: as short).  Write errors
- * show at ctl_flush(). */
+/* Write the value, which is no string, and a newline to ctl->out, as --json asks (CTL_JSON_OFF: as
+ * short).  Write errors show at ctl_flush(). */
 void value_print(const struct ctl *ctl, struct value *v);
 
 #endif

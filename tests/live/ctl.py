@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import tap
@@ -662,6 +663,66 @@ def test_a_listener_of_another_kind_is_told(_, ctl):
             result = run(ctl, f"--runtime-dir={folder}", "call", "GetStatus")
             assert_equal(result.code, FAILURE)
             assert_one_line(result.err, "wrong type")
+
+
+class Impostor(threading.Thread):
+    """Listens where a daemon would, and answers each call with answer(METHOD)."""
+
+    def __init__(self, runtime_dir, answer):
+        super().__init__(daemon=True)
+        self.answer = answer
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(os.path.join(runtime_dir, "org.vdsotime.Time"))
+        self.listener.listen()
+
+    def run(self):
+        while True:
+            peer, _ = self.listener.accept()
+            with peer:
+                call = b""
+                while not call.endswith(b"\0"):
+                    call += peer.recv(65536) or b"\0"
+                method = json.loads(call[:-1])["method"].rpartition(".")[2]
+                peer.sendall(json.dumps(self.answer(method)).encode() + b"\0")
+
+
+COMMANDS = "\x1b]0;own\x07\r\nforged.line=1\x7f\x9b2J"
+
+
+def spoiled(reply):
+    """With commands for a terminal in every text, and in the key of every second member."""
+    if isinstance(reply, dict):
+        return {k + COMMANDS * (i % 2): spoiled(v) for i, (k, v) in enumerate(reply.items())} | {
+            k: spoiled(v) for k, v in reply.items()
+        }
+    if isinstance(reply, list):
+        return [spoiled(v) for v in reply]
+    return reply + COMMANDS if isinstance(reply, str) else reply
+
+
+def test_no_answer_can_command_a_terminal_or_forge_a_line(program, ctl):
+    refusal = {"message": "no" + COMMANDS, "file": "f" + COMMANDS, "line": 3}
+    setting = {"section": "s", "name": "n", "value": "v", "configured": "c", "file": "f", "line": 3}
+    with Served(program, ctl) as d, tempfile.TemporaryDirectory() as folder:
+        replies = {m: d.call(f"org.vdsotime.Time.{m}") for m in ("GetStatus", "GetStatistics")}
+        replies["GetEvents"] = {"events": [{"number": 1, "kind": "k", "description": "d"}]}
+        replies["GetConfiguration"] = {"refused": "r", "files": ["/f"], "settings": [setting]}
+        replies = {m: {"parameters": spoiled(reply)} for m, reply in replies.items()}
+        replies["Refuse"] = {"error": "a.B" + COMMANDS, "parameters": {"x" + COMMANDS: COMMANDS}}
+        replies["Reload"] = {"error": "a.B", "parameters": refusal}
+        Impostor(folder, replies.get).start()
+        verbs = ["status", "show", "stats", "metrics", "events", "reload", "cat-config"]
+        verbs += ["cat-config --effective", "show -p daemon.version", "show --value -p vdso.soname"]
+        verbs += ["call GetStatus", "call --more GetStatus", "call Refuse", "status --json=pretty"]
+        for verb in verbs:
+            result = run(ctl, f"--runtime-dir={folder}", *verb.split())
+            seen = result.out.replace("\n", "").replace("\t", "") + result.err.replace("\n", "")
+            assert "forged" in seen, (verb, seen)
+            assert not re.search("[\0-\x1f\x7f-\x9f]", seen), (verb, seen)
+            for line in (result.out + result.err).splitlines():
+                assert not line.startswith("forged"), (verb, line)
+        exact = run(ctl, f"--runtime-dir={folder}", "call", "GetStatus").json()
+        assert_equal(exact, replies["GetStatus"]["parameters"])
 
 
 def test_no_permission_has_its_own_exit_code(program, ctl):

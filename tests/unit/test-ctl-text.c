@@ -118,6 +118,40 @@ static void test_an_empty_table_prints_its_headings(void **state)
 	assert_null(table_free(NULL));
 }
 
+static void test_only_whole_printable_characters_are_printable(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *made; /* NULL: printable already */
+	} cases[] = {
+		{ "", NULL },
+		{ " ~", NULL },
+		{ "\t\n\x1f\x7f", "????" },
+		{ "a\x1b[2Jb", "a?[2Jb" },
+		{ "\xc2\x80\xc2\x9f\xc2\xa0", "????\xc2\xa0" },
+		{ "\xdf\xbf\xe0\xa0\x80\xef\xbf\xbd\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", NULL },
+		/* no UTF-8: alone, cut, beyond the last, half of a pair */
+		{ "\x9b\xff\xc3", "???" },
+		{ "\xe2\x82", "??" },
+		{ "\xe2\x82z", "??z" },
+		{ "\xf4\x90\x80\x80\xf5\x80\x80\x80", "????????" },
+		{ "\xed\x9f\xbf\xed\xa0\x80", "\xed\x9f\xbf???" },
+		/* ESC and U+009B, written longer than they are */
+		{ "\xc0\x9b\xe0\x82\x9b\xf0\x80\x80\x9b", "?????????" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[32];
+
+		strcpy(text, cases[i].text);
+		assert_int_equal(text_is_printable(text), !cases[i].made);
+		text_make_printable(text);
+		assert_string_equal(text, cases[i].made ? cases[i].made : cases[i].text);
+		assert_true(text_is_printable(text));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +160,7 @@ int main(void)
 		cmocka_unit_test(test_colour_is_only_there_when_it_is_on),
 		cmocka_unit_test(test_fields_align_at_the_colon),
 		cmocka_unit_test(test_an_empty_table_prints_its_headings),
+		cmocka_unit_test(test_only_whole_printable_characters_are_printable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

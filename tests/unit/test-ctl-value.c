@@ -147,6 +147,47 @@ static void test_a_visit_goes_in_order_until_it_is_stopped(void **state)
 	value_free(v);
 }
 
+/* A reply may come from whoever listens where the user pointed: it must not clear a screen, or pass
+ * for another line. */
+static void test_text_from_outside_cannot_command_a_terminal(void **state)
+{
+	struct value *v =
+		parsed("{\"s\":\"1\\u001b]0;own\\u0007\\nforged=1\\u007f\\u009b2J\",\"k\\n\":true,"
+		       "\"list\":[\"a\\rb\"],\"good\":\"\\u00e9\\u00a0\\u20ac\"}");
+	const char *text = value_get_string(v, "s");
+	char all[256] = "";
+
+	(void)state;
+	assert_string_equal(text, "1?]0;own??forged=1???2J");
+	assert_string_equal(value_scalar(value_get(v, "s")), text);
+	assert_string_equal(value_at_string(value_get(v, "list"), 0), "a?b");
+	assert_string_equal(value_get_string(v, "good"), "\u00e9\u00a0\u20ac");
+	value_visit(v, gather, all);
+	assert_string_equal(
+		all, "s=1?]0;own??forged=1???2J;k?=yes;list=[];good=\u00e9\u00a0\u20ac;");
+	value_free(v);
+}
+
+/* And in JSON, where it is told exactly, it is escaped. */
+static void test_json_has_control_characters_escaped(void **state)
+{
+	static const char json[] = "{\"k\\u009b\":\"\\u001b\\n\\u007f\\u0080\\u009f\u00a0\u20ac\"}";
+	struct ctl ctl = { .json = CTL_JSON_SHORT };
+	struct value *v = parsed(json);
+	char *text;
+	size_t bytes;
+
+	(void)state;
+	assert_string_equal(value_text(v), json);
+	ctl.out = open_memstream(&text, &bytes);
+	value_print(&ctl, v);
+	fclose(ctl.out);
+	assert_memory_equal(text, json, sizeof(json) - 1);
+	assert_string_equal(text + sizeof(json) - 1, "\n");
+	free(text);
+	value_free(v);
+}
+
 static void test_what_is_no_json_is_refused(void **state)
 {
 	static const char *const cases[] = {
@@ -256,6 +297,8 @@ int main(void)
 		cmocka_unit_test(test_arrays_have_length_and_bounds),
 		cmocka_unit_test(test_a_kept_value_outlives_its_parent),
 		cmocka_unit_test(test_a_visit_goes_in_order_until_it_is_stopped),
+		cmocka_unit_test(test_text_from_outside_cannot_command_a_terminal),
+		cmocka_unit_test(test_json_has_control_characters_escaped),
 		cmocka_unit_test(test_what_is_no_json_is_refused),
 		cmocka_unit_test(test_every_kind_of_json_is_taken),
 		cmocka_unit_test(test_only_the_given_length_is_parsed),
