@@ -163,15 +163,17 @@ static int give(struct ctl *ctl, const char *name, const char *value)
 static int complain(const struct ctl *ctl, const struct option_union *u, int c, const char *word)
 {
 	const struct verb_option *spec = union_find(u, optopt);
+	const char letter[] = { '-', (char)optopt, '\0' };
 
+	/* Of a word with letters left getopt_long() has not gone on, so word is the one before. */
+	if (optopt != 0 && optopt < LONG_BASE)
+		word = letter;
 	if (c == ':')
 		ctl_error(ctl, "option %s needs a value: %s", word, spec ? spec->argument : "?");
-	else if (strncmp(word, "--", 2) == 0 && spec)
+	else if (spec)
 		ctl_error(ctl, "option %s takes no value", word);
-	else if (strncmp(word, "--", 2) == 0)
-		ctl_error(ctl, "unknown option %s", word);
 	else
-		ctl_error(ctl, "unknown option -%c", optopt);
+		ctl_error(ctl, "unknown option %s", word);
 	return CTL_USAGE;
 }
 
@@ -193,7 +195,7 @@ static int parse_options(struct ctl *ctl, const struct args_env *env, int argc, 
 		if (c == -1)
 			return CTL_OK;
 		spec = union_find(&u, c);
-		/* The word that held the option; a separate value lies behind it. */
+		/* The word that held a long option; a separate value lies behind it. */
 		word = argv[optind - 1];
 		if (optarg && optarg == word)
 			word = argv[optind - 2];

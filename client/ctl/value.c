@@ -336,8 +336,7 @@ int value_parse(const char *text, size_t length, struct value **ret, const char 
 	return error == json_tokener_error_size ? -ENOMEM : -EBADMSG;
 }
 
-/* What a terminal obeys and json-c does not escape: DEL, and U+0080 to U+009F in their two bytes.
- */
+/* What a terminal obeys and json-c does not escape: DEL, and U+0080 to U+009F of two bytes each. */
 static bool is_obeyed(const char *at)
 {
 	return *at == 0x7f || (at[0] == '\xc2' && (at[1] & 0xe0) == 0x80);

@@ -237,6 +237,11 @@ static void test_what_is_wrong_is_refused_with_words_that_name_it(void **state)
 		{ "status --js", "--js" },
 		{ "status --json", "option --json needs a value: pretty|short|off" },
 		{ "bench -s", "option -s needs a value: SECONDS" },
+		/* Among letters, the one to blame; the word before is another's. */
+		{ "--json=short -xy status", "unknown option -x" },
+		{ "--json=short -jxy status", "unknown option -x" },
+		{ "--json=short -jx status", "unknown option -x" },
+		{ "bench --json=short -js", "option -s needs a value: SECONDS" },
 		{ "status --no-legend=1", "option --no-legend=1 takes no value" },
 		{ "status --json=yaml", "--json=yaml: must be pretty, short or off" },
 		{ "status --json=", "--json=: must be pretty, short or off" },
