@@ -188,12 +188,22 @@ int call_daemon(const struct ctl *ctl, const char *method, const struct value *p
 	return CTL_OK;
 }
 
+/* Why no reply came where one of many was due; answered: the first has come. */
+static int explain_missing(const struct ctl *ctl, int error, bool answered)
+{
+	if (error != -ECONNRESET || !answered)
+		return call_explain(ctl, CALL_INTERFACE, error, false);
+	ctl_error(ctl, "vdsotimed closed %s/%s before the last answer",
+		call_runtime_dir(ctl->runtime_dir), CALL_INTERFACE);
+	return CTL_FAILURE;
+}
+
 int call_daemon_more(const struct ctl *ctl, const char *method, const struct value *parameters,
 	call_reply_fn *on_reply)
 {
 	int64_t deadline_ns = line_deadline_ns(CALL_TIMEOUT_NS_DEFAULT);
 	struct line line = LINE_NULL;
-	bool continues = true;
+	bool continues = true, answered = false;
 	int r = start(&line, ctl->runtime_dir, method, parameters, true, deadline_ns);
 	int status = r < 0 ? call_explain(ctl, CALL_INTERFACE, r, false) : CTL_OK;
 
@@ -203,7 +213,7 @@ int call_daemon_more(const struct ctl *ctl, const char *method, const struct val
 
 		r = next_reply(&line, deadline_ns, error, &continues, &reply);
 		if (r < 0)
-			status = call_explain(ctl, CALL_INTERFACE, r, false);
+			status = explain_missing(ctl, r, answered);
 		else if (r > 0)
 			status = explain_refusal(ctl, method, error, reply);
 		else
@@ -211,6 +221,7 @@ int call_daemon_more(const struct ctl *ctl, const char *method, const struct val
 		value_free(reply);
 		/* The first comes at once, the others when there is something to tell. */
 		deadline_ns = INT64_MAX;
+		answered = true;
 	}
 	line_close(&line);
 	return status;

@@ -322,6 +322,12 @@ static void test_what_ends_replies_early_is_told(void **state)
 	free(out);
 	free(err);
 	assert_int_equal(call_more(cut, sizeof(cut) - 1, 9, count_reply, &out, &err), CTL_FAILURE);
+	assert_string_equal(out, "{\"n\":1}");
+	assert_non_null(strstr(err, "before the last answer"));
+	free(out);
+	free(err);
+	/* Where none came at all, that is what is told. */
+	assert_int_equal(call_more("{\"par", 5, 9, count_reply, &out, &err), CTL_FAILURE);
 	assert_non_null(strstr(err, "without an answer"));
 	free(out);
 	free(err);
