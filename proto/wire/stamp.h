@@ -123,7 +123,8 @@ struct stamp_record {
 /*
  * Errors of a record: HELLO -EPROTONOSUPPORT (version 0; then closed); ATTACH -ENODATA (there is no
  * page); STAMP, SUBSCRIBE -EINVAL (a clock other than REALTIME, MONOTONIC, MONOTONIC_RAW, BOOTTIME,
- * TAI); SUBSCRIBE -ERANGE (shorter than STAMP_INTERVAL_MIN_US), -EDQUOT (this user has too many).
+ * TAI); SUBSCRIBE -ERANGE (shorter than STAMP_INTERVAL_MIN_US), -EDQUOT (this user has too many
+ * subscriptions, or has used up its memory: BytesPerUser=).
  */
 #define STAMP_INTERVAL_MIN_US 1000
 

@@ -8,8 +8,8 @@
  * vdsotime_status() tells which it was and why.  So a call that returns 0 has always given the
  * time.
  *
- * All calls return 0 or a negative errno value and never touch errno.  Out-parameters come last and
- * are written only on success.  A handle is immutable between vdsotime_attach() and
+ * Calls that can fail return 0 or a negative errno value; no call touches errno.  Out-parameters
+ * come last and are written only on success.  A handle is immutable between vdsotime_attach() and
  * vdsotime_detach() but for vdsotime_refresh(), so every other call may be made at once from any
  * number of threads, and from signal handlers.  Nothing is allocated after vdsotime_attach(); no
  * thread is started; nothing is printed.
@@ -303,8 +303,9 @@ VDSOTIME_PUBLIC int vdsotime_stamps_request(struct vdsotime_stamps *s, const clo
  * Have the time of a clock sent every interval_us (1000 at least), count times; 0: without end.  It
  * takes the place of the connection's earlier subscription, whose ticks are dropped.  interval_us
  * and count 0: have none.  0; -EINVAL (no such clock, or a count of nothing); -ERANGE (too short an
- * interval); -EDQUOT (this user has too many); -errno.  After -ETIMEDOUT or -EINTR it may yet come
- * into force; vdsotime_stamps_read() tells.
+ * interval); -EDQUOT (this user has too many subscriptions, or has used up its memory:
+ * BytesPerUser=); -errno.  After -ETIMEDOUT or -EINTR it may yet come into force;
+ * vdsotime_stamps_read() tells.
  */
 VDSOTIME_PUBLIC int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id,
 	uint32_t interval_us, uint32_t count, const struct timespec *timeout);

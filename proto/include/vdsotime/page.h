@@ -34,7 +34,7 @@ extern "C" {
 #define VDSOTIME_PAGE_MINOR 0
 #define VDSOTIME_PAGE_RING 1024
 #define VDSOTIME_PAGE_TRIES 8
-/* More than a bound can grow in the longest window: who attaches refuses it. */
+/* The largest tracking bound that a page may claim: one above it is refused when attaching. */
 #define VDSOTIME_PAGE_TRACKING_MAX_NS UINT64_C(5000000000)
 
 /* The kernel's clock ids of the page's five clocks (include/uapi/linux/time.h). */
