@@ -101,10 +101,10 @@ int call_method(const char *runtime_dir, const char *method, const struct value 
 	return r;
 }
 
-int call_dir_too_long(const struct ctl *ctl)
+int call_dir_too_long(const struct ctl *ctl, const char *socket_name)
 {
 	ctl_error(ctl, "%s/%s: too long for a socket, which may have %zu bytes",
-		call_runtime_dir(ctl->runtime_dir), CALL_INTERFACE,
+		call_runtime_dir(ctl->runtime_dir), socket_name,
 		sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 	return CTL_USAGE;
 }
@@ -116,7 +116,7 @@ int call_explain(const struct ctl *ctl, const char *socket_name, int error, bool
 
 	switch (-error) {
 	case ENAMETOOLONG:
-		return call_dir_too_long(ctl);
+		return call_dir_too_long(ctl, socket_name);
 	case ENOENT:
 	case ENOTDIR:
 	case ECONNREFUSED:

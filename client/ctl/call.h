@@ -20,6 +20,9 @@ struct ctl;
 /* The interface of the daemon, and the name of its socket. */
 #define CALL_INTERFACE "org.vdsotime.Time"
 
+/* The name of the socket where the library, and so each verb that reads time, gets the page. */
+#define CALL_STAMP_SOCKET "stamp"
+
 enum { CALL_ERROR_BYTES = 256, CALL_TIMEOUT_NS_DEFAULT = 2000000000 };
 
 /*
@@ -28,8 +31,9 @@ enum { CALL_ERROR_BYTES = 256, CALL_TIMEOUT_NS_DEFAULT = 2000000000 };
  */
 const char *call_runtime_dir(const char *given);
 
-/* The runtime directory's name is too long for a socket's: says so, and returns CTL_USAGE. */
-int call_dir_too_long(const struct ctl *ctl);
+/* The runtime directory's name is too long for that socket of it: says so, and returns
+ * CTL_USAGE. */
+int call_dir_too_long(const struct ctl *ctl, const char *socket_name);
 
 /*
  * Call method (its full name) of the daemon in runtime_dir (NULL as above), with parameters (NULL:

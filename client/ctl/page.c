@@ -267,7 +267,7 @@ static int explain(const struct ctl *ctl, int error)
 	struct vdsotime *t;
 
 	if (error != -ERANGE)
-		return call_explain(ctl, "stamp", error, false);
+		return call_explain(ctl, CALL_STAMP_SOCKET, error, false);
 	if (vdsotime_attach(&t, ctl->runtime_dir, VDSOTIME_FALLBACK) == 0) {
 		vdsotime_status(t, &status);
 		vdsotime_detach(t);

@@ -18,7 +18,7 @@ int reader_attach(const struct ctl *ctl, struct vdsotime **ret)
 	if (r == 0)
 		return CTL_OK;
 	if (r == -ENAMETOOLONG)
-		return call_dir_too_long(ctl);
+		return call_dir_too_long(ctl, CALL_STAMP_SOCKET);
 	ctl_error(ctl, "cannot read time: %s", strerror(-r));
 	return CTL_FAILURE;
 }

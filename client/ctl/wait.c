@@ -139,7 +139,8 @@ static int wait_for(const struct ctl *ctl, look_fn *look, int64_t timeout_ns)
 			return CTL_OK;
 		}
 		if (r == -ENAMETOOLONG)
-			return call_dir_too_long(ctl);
+			return call_dir_too_long(
+				ctl, look == look_page ? CALL_STAMP_SOCKET : CALL_INTERFACE);
 		if (r != -EAGAIN) {
 			ctl_error(ctl, "wait: %s: %s", call_runtime_dir(ctl->runtime_dir),
 				strerror(-r));
