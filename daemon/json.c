@@ -419,3 +419,11 @@ bool json_is_text(const char *text, size_t bytes)
 	}
 	return true;
 }
+
+void json_make_text(char *text, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+	}
+}

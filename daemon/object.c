@@ -59,8 +59,8 @@ struct json_object *object_text_of(const char *text, size_t bytes)
 		return json_object_new_string_len(text, (int)bytes);
 	if (bytes > sizeof(replaced))
 		bytes = sizeof(replaced);
-	for (size_t i = 0; i < bytes; i++)
-		replaced[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	memcpy(replaced, text, bytes);
+	json_make_text(replaced, bytes);
 	return json_object_new_string_len(replaced, (int)bytes);
 }
 

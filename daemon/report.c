@@ -10,6 +10,7 @@
 #include <vdsotime/vdso.h>
 
 #include "daemon/event.h"
+#include "daemon/json.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/server.h"
@@ -155,4 +156,6 @@ void report_refusal(
 		snprintf(text, size_bytes, "%s: %s", refused->file, refused->message);
 	else
 		snprintf(text, size_bytes, "%s", refused->message);
+	if (!json_is_text(text, strlen(text)))
+		json_make_text(text, strlen(text));
 }

@@ -33,7 +33,8 @@ void report_refused_configuration(const struct server_refused_configuration *ref
 /* For `systemctl status`: a sentence or two. */
 void report_status(const struct keeper_status *s, char *text, size_t size_bytes);
 
-/* For the same: why a configuration was refused, "FILE:LINE: what is wrong". */
+/* For the same: why a configuration was refused, "FILE:LINE: what is wrong"; what is no text in it
+ * has '?', as in replies. */
 void report_refusal(
 	const struct server_refused_configuration *refused, char *text, size_t size_bytes);
 

@@ -154,6 +154,33 @@ static void test_refused_configuration_names_what_is_to_blame(void **state)
 	assert_string_equal(line, "Period=1: expected more");
 }
 
+/* As in the reply to Reload: a status is shown on terminals. */
+static void test_what_is_no_text_is_replaced_in_a_refusal(void **state)
+{
+	static const struct {
+		const char *message;
+		const char *told;
+	} cases[] = {
+		{ "Period=20\x1b[31m\xffms", "/a.conf: Period=20?[31m?ms" },
+		{ "Period=20\nREADY=1", "/a.conf: Period=20?READY=1" },
+		{ "Period=20\xc2\xb5s", "/a.conf: Period=20\xc2\xb5s" },
+		{ "Period=20\xc2\xb5s\x7f", "/a.conf: Period=20??s?" },
+	};
+	struct server_refused_configuration refused = { .file = "/a.conf" };
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		strcpy(refused.message, cases[i].message);
+		report_refusal(&refused, line, sizeof(line));
+		assert_string_equal(line, cases[i].told);
+	}
+	strcpy(refused.file, "/\x9b.conf");
+	refused.line = 3;
+	report_refusal(&refused, line, sizeof(line));
+	assert_string_equal(line, "/?.conf:3: Period=20??s?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +191,7 @@ int main(void)
 			test_functions_are_told_with_symbol_version_and_address, setup),
 		cmocka_unit_test_setup(test_no_vdso_is_a_warning, setup),
 		cmocka_unit_test_setup(test_refused_configuration_names_what_is_to_blame, setup),
+		cmocka_unit_test_setup(test_what_is_no_text_is_replaced_in_a_refusal, setup),
 		cmocka_unit_test_setup(test_status_line_tells_page_and_synchronisation, setup),
 	};
 
