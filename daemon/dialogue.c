@@ -134,10 +134,12 @@ static void arrange(struct dialogue *d)
 static int stream_say(struct dialogue *d, enum varlink_cause cause)
 {
 	struct varlink_reply reply;
+	uint64_t lost = d->stream.lost;
 	int r = varlink_stream_next(&d->stream, cause, &reply);
 
 	if (r < 0)
 		return r;
+	d->peer.set->statistics.ticks_lost += d->stream.lost - lost;
 	if (reply.text == NULL)
 		return 0;
 	d->peer.set->statistics.ticks++;

@@ -266,8 +266,8 @@ static int reload(void *data, const struct json_value *parameters, struct varlin
 static int monitor_end(
 	struct varlink_stream *stream, struct object *o, struct varlink_answer *answer)
 {
-	object_add_uint(o, "lost", stream->lost);
-	stream->lost = 0;
+	object_add_uint(o, "lost", stream->lost - stream->told);
+	stream->told = stream->lost;
 	return varlink_answer_end(answer, o);
 }
 

@@ -66,6 +66,7 @@ struct varlink_stream {
 	uint64_t left; /* replies to come; 0: no end */
 	uint64_t seen; /* the method's own */
 	uint64_t lost; /* replies that were due and that the peer was too slow for */
+	uint64_t told; /* of these, by earlier replies; the method's own */
 	uint32_t chosen; /* the method's own */
 };
 

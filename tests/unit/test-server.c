@@ -708,9 +708,23 @@ static size_t receive_all(struct world *w, int fd, char *text, size_t size)
 	return bytes;
 }
 
+/* Of all replies in text, what they say is lost. */
+static uint64_t lost_told(const char *text, size_t bytes)
+{
+	const char key[] = "\"lost\":";
+	uint64_t lost = 0;
+
+	for (const char *at = text;
+		(at = memmem(at, bytes - (size_t)(at - text), key, strlen(key))) != NULL;) {
+		at += strlen(key);
+		lost += strtoull(at, NULL, 10);
+	}
+	return lost;
+}
+
 /*
  * Each tick that comes due while the reply before it is under way is lost, and the next says so;
- * what has happened meanwhile is told once there is room.
+ * what has happened meanwhile is told once there is room, but for what is forgotten by then.
  */
 static void test_monitor_that_does_not_read_loses_ticks_and_no_events(void **state)
 {
@@ -740,12 +754,16 @@ static void test_monitor_that_does_not_read_loses_ticks_and_no_events(void **sta
 	}
 	lost = statistics_of(w, SERVER_VARLINK).ticks_lost;
 	assert_int_equal(statistics_of(w, SERVER_VARLINK).ticks, due - lost);
-	event_log_add(&w->keeper.events, &e);
+	for (int i = 0; i < EVENT_HISTORY + 3; i++)
+		event_log_add(&w->keeper.events, &e);
 	server_event(w->server);
 	bytes = receive_all(w, fd, text, sizeof(text));
 	assert_non_null(memmem(text, bytes, "\"amount\":4711", 13));
-	snprintf(wanted, sizeof(wanted), "\"lost\":%d", (int)lost);
+	snprintf(wanted, sizeof(wanted), "\"lost\":%d", (int)lost + 3);
 	assert_non_null(memmem(text, bytes, wanted, strlen(wanted)));
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).ticks_lost, lost + 3);
+	assert_int_equal(lost_told(text, bytes), lost + 3);
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).ticks, due - lost + EVENT_HISTORY);
 	close(fd);
 }
 
