@@ -55,7 +55,8 @@ static enum vdsotime_nopage judge_reply(
 		return VDSOTIME_NOPAGE_PROTOCOL;
 	if (records[1].error == -ENODATA)
 		return VDSOTIME_NOPAGE_OFF;
-	return records[1].error ? VDSOTIME_NOPAGE_PROTOCOL : VDSOTIME_NOPAGE_NONE;
+	/* it has a page, but could not hand it out */
+	return records[1].error ? VDSOTIME_NOPAGE_NO_FD : VDSOTIME_NOPAGE_NONE;
 }
 
 /* One packet out, one in. */

@@ -289,6 +289,17 @@ static void add_turned_away(struct object *o, const struct statistics *s)
 	append_count(o, array, "system", s->turned_away_system);
 }
 
+static void add_attach(struct object *o, const struct statistics *s)
+{
+	object_add_uint(o, "attached", s->attached);
+
+	struct json_object *array = object_add_array(o, "attachRefused");
+
+	append_count(o, array, "page", s->attach_refused_page);
+	append_count(o, array, "busy", s->attach_refused_busy);
+	append_count(o, array, "system", s->attach_refused_system);
+}
+
 struct json_object *describe_statistics(const struct statistics *s, const char *socket, bool stamps,
 	const char *(*refusal_name)(unsigned int refusal), unsigned int refusals)
 {
@@ -309,7 +320,7 @@ struct json_object *describe_statistics(const struct statistics *s, const char *
 	object_add_uint(&o, "frames", s->frames);
 	object_add_uint(&o, "requests", s->requests);
 	if (stamps) {
-		object_add_uint(&o, "attached", s->attached);
+		add_attach(&o, s);
 		object_add_uint(&o, "stamps", s->stamps);
 	}
 	object_add_uint(&o, "throttled", s->throttled);

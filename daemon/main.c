@@ -245,7 +245,10 @@ static int fail(int r, const char *what, const char *where)
 	return r;
 }
 
-/* Every peer is a descriptor, and the usual soft limit is 1024. */
+/*
+ * Every peer is a descriptor, and may have one on its way to it, which the kernel holds to the same
+ * limit but counts apart (peer.c).  The usual soft limit is 1024.
+ */
 static void raise_descriptor_limit(const struct daemon *d)
 {
 	uint64_t limit;

@@ -6,6 +6,10 @@
  * peer see ECONNRESET, on SOCK_SEQPACKET before the reply that it was already sent.  So closing is:
  * shut both directions, after which nothing more can arrive, read what is there, then close.  When
  * all are closed at once there is no time for this, and whoever had asked for more is told so.
+ *
+ * A descriptor that was sent and not taken outlives our end, and the kernel lets a user have only
+ * so many under way, to all others together (unix(7), ETOOMANYREFS).  So a connection has one at
+ * most, and while it waits a closed one lingers: our end is shut, but open, and keeps its seat.
  */
 #include "daemon/peer.h"
 
@@ -24,6 +28,9 @@
 
 /* A receive queue holds no more than the sender's SO_SNDBUF: a few hundred packets by default. */
 #define DISCARD_MAX 1024
+
+/* A seat is free so long after what it lingered for was taken. */
+#define LINGER_LOOK_NS UINT64_C(500000000)
 
 static int peer_uid(int fd, uint32_t *ret)
 {
@@ -137,10 +144,38 @@ static void peer_close(struct peer *p, bool gently)
 		set->emptied(set->data);
 }
 
+bool peer_keeps_descriptor(struct peer *p)
+{
+	int bytes = 0;
+
+	if (p->descriptor_sent && (ioctl(p->fd, SIOCOUTQ, &bytes) < 0 || bytes == 0))
+		p->descriptor_sent = false;
+	return p->descriptor_sent;
+}
+
+static void peer_linger(struct peer *p)
+{
+	throttle_leave(p);
+	peer_unsubscribe(p);
+	p->io = loop_io_free(p->io);
+	discard_input(p->fd);
+	p->owing = false;
+	p->lingering = true;
+	loop_timer_start(p->timer, LINGER_LOOK_NS);
+}
+
+static void peer_end(struct peer *p)
+{
+	if (!p->set->draining && peer_keeps_descriptor(p))
+		peer_linger(p);
+	else
+		peer_close(p, true);
+}
+
 void peer_settle(struct peer *p, int r)
 {
 	if (r < 0 || (p->set->draining && !p->owing && p->drain_bytes == 0))
-		peer_close(p, true);
+		peer_end(p);
 }
 
 static void peer_ready(void *data, unsigned int events)
@@ -154,8 +189,9 @@ static void peer_expired(void *data)
 {
 	struct peer *p = data;
 
-	p->set->calls->expired(p);
-	peer_close(p, true);
+	if (!p->lingering)
+		p->set->calls->expired(p);
+	peer_end(p);
 }
 
 /* Where there is no place, those that are held by peers who have gone are free. */

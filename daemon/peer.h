@@ -79,6 +79,8 @@ struct peer {
 	struct peer **waiting_link; /* NULL: it does not wait */
 	bool admitted;
 	bool owing; /* the conversation has a reply under way, or frames that are not served yet */
+	bool descriptor_sent; /* set by the conversation; see peer_keeps_descriptor() */
+	bool lingering; /* closed but for its seat; see peer.c */
 	uint64_t drain_bytes; /* to be received yet of what had come when draining began */
 };
 
@@ -117,6 +119,12 @@ void peer_let_go(struct peer *p, uint64_t bytes);
  * -ENOBUFS, which is counted; -ENOSPC.
  */
 int peer_subscribe(struct peer *p, void (*due)(void *data));
+
+/*
+ * May a descriptor that p was sent still wait to be taken?  It is so while anything waits that was
+ * sent since.  What waits counts against our own limit of descriptors, whoever it was sent to.
+ */
+bool peer_keeps_descriptor(struct peer *p);
 
 /* May be called without one. */
 void peer_unsubscribe(struct peer *p);

@@ -78,6 +78,8 @@ static int serve_attach(
 	(void)q;
 	if (keeper_page_fd(s->set.keeper) < 0)
 		return -ENODATA;
+	if (peer_keeps_descriptor(&sp->peer))
+		return -EBUSY;
 	keeper_status(s->set.keeper, &status);
 	a->flags = status.page_on ? STAMP_FLAG_PAGE : 0;
 	a->page_major = VDSOTIME_PAGE_MAJOR;
@@ -213,13 +215,17 @@ static int records_send(struct stamp_peer *sp, size_t count, int page_fd)
 	return r;
 }
 
-/* The kernel would not take the page's descriptor: tell so in its record. */
-static void attach_failed(struct stamp_record *records, size_t count, int error)
+/* The answer to an ATTACH is out. */
+static void attach_count(struct stamp_peer *sp, int error)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (records[i].op == STAMP_OP_ATTACH)
-			records[i] = (struct stamp_record){ .op = STAMP_OP_ATTACH, .error = error };
-	}
+	struct statistics *statistics = &sp->peer.set->statistics;
+
+	sp->peer.descriptor_sent |= error == 0;
+	statistics->attached += error == 0;
+	statistics->attach_refused_page += error == -ENODATA;
+	statistics->attach_refused_busy += error == -EBUSY;
+	statistics->attach_refused_system +=
+		error != 0 && error != -ENODATA && error != -EBUSY && !sp->parting;
 }
 
 static bool peer_lost(int error)
@@ -231,7 +237,7 @@ static bool peer_lost(int error)
 static int packet_serve(struct stamp_peer *sp, const struct stamp_request *requests, size_t count)
 {
 	struct stamps *s = stamps_of(sp);
-	bool attached = false;
+	struct stamp_record *attach = NULL; /* there is one at most */
 	uint64_t stamps = 0;
 	int r;
 
@@ -242,19 +248,25 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 		*record = (struct stamp_record){ .op = requests[i].op };
 		record->error = sp->parting ? -EPROTONOSUPPORT
 					    : serve[requests[i].op](sp, &requests[i], record);
-		attached |= record->op == STAMP_OP_ATTACH && record->error == 0;
+		if (record->op == STAMP_OP_ATTACH)
+			attach = record;
 		stamps += record->op == STAMP_OP_STAMP && record->error == 0;
 	}
+
+	bool attached = attach != NULL && attach->error == 0;
+
 	r = records_send(sp, count, attached ? keeper_page_fd(s->set.keeper) : -1);
 	if (attached && r < 0 && r != -EAGAIN && !peer_lost(r)) {
-		attach_failed(s->records, count, r);
-		attached = false;
+		/* the kernel would not take the page's descriptor */
+		*attach = (struct stamp_record){ .op = STAMP_OP_ATTACH, .error = r };
 		r = records_send(sp, count, -1);
 	}
-	s->set.statistics.attached += r == 0 && attached;
-	/* a packet that stalls is served again: counted is what got out */
-	s->set.statistics.stamps += r == 0 ? stamps : 0;
-	return r;
+	if (r < 0)
+		return r; /* a packet that stalls is served again: counted is what got out */
+	if (attach != NULL)
+		attach_count(sp, attach->error);
+	s->set.statistics.stamps += stamps;
+	return 0;
 }
 
 /* Keep the packet until its reply is taken. */

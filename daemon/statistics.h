@@ -25,6 +25,9 @@ struct statistics {
 	uint64_t requests; /* in them */
 	uint64_t refused[STATISTICS_REFUSALS]; /* by enum stamp_refusal, enum varlink_refusal */
 	uint64_t attached;
+	uint64_t attach_refused_page; /* there is none */
+	uint64_t attach_refused_busy; /* the one before may not be taken yet */
+	uint64_t attach_refused_system; /* the kernel did not pass it */
 	uint64_t stamps;
 	uint64_t subscriptions_refused; /* too many of one user's, or too many bytes */
 	uint64_t ticks;

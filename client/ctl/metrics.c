@@ -108,6 +108,7 @@ static const struct metric socket_metrics[] = {
 static const struct metric reason_metrics[] = {
 	{ "socket_turned_away_total", "Connections turned away.", NULL, "turnedAway", UNIT_ONE },
 	{ "socket_refused_total", "Closed for what they sent.", NULL, "refused", UNIT_ONE },
+	{ "socket_attach_refused_total", "Pages not handed out.", NULL, "attachRefused", UNIT_ONE },
 	{ 0 },
 };
 

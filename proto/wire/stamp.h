@@ -122,9 +122,10 @@ struct stamp_record {
 
 /*
  * Errors of a record: HELLO -EPROTONOSUPPORT (version 0; then closed); ATTACH -ENODATA (there is no
- * page); STAMP, SUBSCRIBE -EINVAL (a clock other than REALTIME, MONOTONIC, MONOTONIC_RAW, BOOTTIME,
- * TAI); SUBSCRIBE -ERANGE (shorter than STAMP_INTERVAL_MIN_US), -EDQUOT (this user has too many
- * subscriptions, or has used up its memory: BytesPerUser=).
+ * page), -EBUSY (the descriptor of an earlier one may not be taken yet), others (the kernel did not
+ * pass it); STAMP, SUBSCRIBE -EINVAL (a clock other than REALTIME, MONOTONIC, MONOTONIC_RAW,
+ * BOOTTIME, TAI); SUBSCRIBE -ERANGE (shorter than STAMP_INTERVAL_MIN_US), -EDQUOT (this user has
+ * too many subscriptions, or has used up its memory: BytesPerUser=).
  */
 #define STAMP_INTERVAL_MIN_US 1000
 

@@ -135,6 +135,36 @@ def test_one_packet_greets_attaches_and_stamps(program):
         assert statistics(d)["attached"] == 1
 
 
+def test_page_is_on_its_way_once_for_each_connection(program):
+    with Daemon(program) as d, connect(d, hello()) as s, connect(d, hello()) as other:
+        sent = 40
+        for _ in range(sent):
+            s.send(attach())
+        wait_until(lambda: statistics(d)["frames"] == 2 + sent)
+        assert ask(other, attach())[0][2] == 0
+        replies = [records(s.recv(65536))[0] for _ in range(sent)]
+        assert [r[2] for r in replies] == [0] + [-errno.EBUSY] * (sent - 1)
+        assert ask(s, attach())[0][2] == 0
+        assert statistics(d)["attached"] == 3
+        assert statistics(d)["attachRefused"] == [{"reason": "busy", "count": sent - 1}]
+
+
+def test_page_that_is_not_taken_keeps_a_closed_connection(program):
+    with Daemon(program) as d:
+        before = open_descriptors(d)
+        with connect(d) as taken, connect(d) as left:
+            for s in taken, left:
+                s.send(hello() + attach())
+                s.send(b"junk")
+            wait_until(lambda: refusals(d) == {"length": 2})
+            assert statistics(d)["peers"] == 2
+            assert len(records(taken.recv(65536))) == 2
+            assert is_closed(taken)
+            wait_until(lambda: statistics(d)["peers"] == 1)
+        wait_until(lambda: statistics(d)["peers"] == 0)
+        wait_until(lambda: open_descriptors(d) == before)
+
+
 def test_packet_of_256_is_answered_in_order(program):
     with Daemon(program) as d, connect(d, hello()) as s:
         clocks = [CLOCKS[i % 5] for i in range(256)]

@@ -183,6 +183,13 @@ static void test_answers_that_are_none(void **state)
 	w.daemon.records[1] = (struct stamp_record){ .op = STAMP_OP_ATTACH, .error = -ENODATA };
 	w.daemon.n_fds = 0;
 	assert_refused(w.daemon.dir, ENXIO, VDSOTIME_NOPAGE_OFF);
+	w.daemon.records[1].error = -ETOOMANYREFS;
+	assert_refused(w.daemon.dir, EBADF, VDSOTIME_NOPAGE_NO_FD);
+	w.daemon.records[1].error = -EBUSY;
+	assert_refused(w.daemon.dir, EBADF, VDSOTIME_NOPAGE_NO_FD);
+	/* what is no error number is no answer */
+	w.daemon.records[1].error = EBUSY;
+	assert_refused(w.daemon.dir, EPROTO, VDSOTIME_NOPAGE_PROTOCOL);
 }
 
 static void test_a_daemon_that_says_nothing_is_left_after_a_second(void **state)

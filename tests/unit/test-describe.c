@@ -506,6 +506,9 @@ static void test_statistics_name_their_refusals(void **state)
 	struct statistics s = { .refused = { 0, 0, 5 },
 		.turned_away_user = 3,
 		.turned_away_bytes = 4,
+		.attached = 5,
+		.attach_refused_page = 6,
+		.attach_refused_system = 7,
 		.unfinished = 8,
 		.throttled = 9,
 		.overdrawn = 10,
@@ -536,6 +539,15 @@ static void test_statistics_name_their_refusals(void **state)
 	assert_int_equal(json_object_get_int(at(o, "overdrawn", NULL)), 10);
 	assert_int_equal(json_object_get_int(at(o, "heldBytes", NULL)), 11);
 	assert_int_equal(json_object_get_int(at(o, "subscriptionsRefused", NULL)), 12);
+	assert_false(json_object_object_get_ex(o, "attachRefused", NULL));
+	json_object_put(o);
+	s.attach_refused_busy = 1;
+	o = describe_statistics(&s, "x", true, refusal_name, 3);
+	assert_int_equal(json_object_get_int(at(o, "attached", NULL)), 5);
+	assert_string_equal(json_object_to_json_string_ext(
+				    at(o, "attachRefused", NULL), JSON_C_TO_STRING_PLAIN),
+		"[{\"reason\":\"page\",\"count\":6},{\"reason\":\"busy\",\"count\":1},"
+		"{\"reason\":\"system\",\"count\":7}]");
 	json_object_put(o);
 }
 

@@ -246,6 +246,7 @@ static void test_page_that_the_kernel_does_not_pass(void **state)
 	assert_int_equal(w->received_fd, -1);
 	server_statistics(w->server, SERVER_STAMP, &s);
 	assert_int_equal(s.attached, 0);
+	assert_int_equal(s.attach_refused_system, 1);
 	/* and it goes on */
 	not_passed = 0;
 	say(w, packet, 1);
@@ -253,6 +254,24 @@ static void test_page_that_the_kernel_does_not_pass(void **state)
 	assert_true(w->received_fd >= 0);
 	server_statistics(w->server, SERVER_STAMP, &s);
 	assert_int_equal(s.attached, 1);
+	assert_int_equal(s.attach_refused_system, 1);
+}
+
+static void test_page_before_the_last_one_was_taken(void **state)
+{
+	static const unsigned char busy[32] = { 2, 0, 0, 0, ERROR(0xf0) }; /* -EBUSY */
+	struct world *w = world_of(state);
+	struct stamp_request attach = stamp_attach();
+	struct stamp_record granted;
+
+	greet(w);
+	say(w, &attach, 1);
+	say(w, &attach, 1);
+	assert_int_equal(hear(w, &granted, sizeof(granted)), sizeof(granted));
+	assert_int_equal(granted.error, 0);
+	assert_true(w->received_fd >= 0);
+	expect(w, busy, sizeof(busy));
+	assert_int_equal(w->received_fd, -1);
 }
 
 /* A packet whose reply is not taken at once is served again, and answered the same. */
@@ -366,6 +385,7 @@ int main(void)
 		TEST(test_greeting_and_page),
 		TEST(test_stamps_of_each_clock),
 		TEST(test_page_that_the_kernel_does_not_pass),
+		TEST(test_page_before_the_last_one_was_taken),
 		TEST(test_version_that_is_not_spoken),
 		TEST(test_refusal_that_is_held_up_is_the_same),
 		TEST(test_subscription_and_its_ticks),

@@ -784,6 +784,146 @@ static void test_page_that_is_not_there_is_an_error_of_the_record(void **state)
 	close(fd);
 }
 
+/* Receive a packet of one record, and close the descriptor that comes with it; was there one? */
+static bool receive_record(int fd, struct stamp_record *record)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec part = { .iov_base = record, .iov_len = sizeof(*record) };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	int received;
+
+	assert_int_equal(recvmsg(fd, &message, 0), sizeof(*record));
+	if (CMSG_FIRSTHDR(&message) == NULL)
+		return false;
+	memcpy(&received, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(received));
+	close(received);
+	return true;
+}
+
+static void say_attach(struct world *w, int fd)
+{
+	struct stamp_request attach = stamp_attach();
+
+	assert_int_equal(send(fd, &attach, sizeof(attach), MSG_NOSIGNAL), sizeof(attach));
+	turn(w);
+}
+
+/* What one does not take is counted against the daemon, so that it could use all there is up. */
+static void test_one_descriptor_is_on_its_way_to_a_connection(void **state)
+{
+	struct world *w = *state;
+	struct stamp_record reply;
+	int fds[2];
+
+	listen_both(w);
+	w->keeper.page_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 2; i++)
+		fds[i] = greeted(w);
+	say_attach(w, fds[0]);
+	say_attach(w, fds[0]);
+	say_attach(w, fds[1]);
+	assert_true(receive_record(fds[1], &reply)); /* of another: it is not in its way */
+	/* taken but for what was said since */
+	assert_true(receive_record(fds[0], &reply));
+	assert_int_equal(reply.error, 0);
+	say_attach(w, fds[0]);
+	for (int i = 0; i < 2; i++) {
+		assert_false(receive_record(fds[0], &reply));
+		assert_int_equal(reply.error, -EBUSY);
+	}
+	say_attach(w, fds[0]);
+	assert_true(receive_record(fds[0], &reply));
+	assert_int_equal(reply.error, 0);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).attached, 3);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).attach_refused_busy, 2);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void wait_for_charges(struct world *w, uint32_t charges)
+{
+	while (server_charges(w->server) > charges)
+		loop_once(w->loop, 1);
+	assert_int_equal(server_charges(w->server), charges);
+}
+
+/* Closing does not call a descriptor back: without the seat's bound there would be no other. */
+static void test_closed_connection_keeps_its_seat_until_its_descriptor_is_taken(void **state)
+{
+	struct world *w = *state;
+	struct stamp_record reply;
+	unsigned int before;
+	int fds[3];
+
+	listen_both(w);
+	before = open_descriptors();
+	w->keeper.page_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 3; i++) {
+		fds[i] = greeted(w);
+		say_attach(w, fds[i]);
+	}
+	assert_true(receive_record(fds[2], &reply));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send(fds[i], "junk", 4, MSG_NOSIGNAL), 4);
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).refused[STAMP_REFUSAL_LENGTH], 3);
+	assert_int_equal(server_charges(w->server), 2);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).peers, 2);
+	assert_int_equal(send(fds[0], "more", 4, MSG_NOSIGNAL), -1);
+	loop_once(w->loop, 1); /* it looks, and nothing has changed */
+	assert_int_equal(server_charges(w->server), 2);
+	close(fds[1]);
+	wait_for_charges(w, 1);
+	assert_true(receive_record(fds[0], &reply));
+	assert_int_equal(recv(fds[0], &reply, sizeof(reply), 0), 0);
+	wait_for_charges(w, 0);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).held_bytes, 0);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).stalled, 0);
+	close(fds[0]);
+	close(fds[2]);
+	assert_int_equal(open_descriptors(), before + 1);
+}
+
+/* Whatever such a connection had under way ends with it, and nobody waits for it at a stop. */
+static void test_closed_connection_that_keeps_its_seat_has_nothing_else(void **state)
+{
+	struct world *w = *state;
+	struct stamp_request subscribe = stamp_subscribe(1, 1000, 0);
+	struct statistics s;
+	int fd;
+
+	listen_both(w);
+	w->keeper.page_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	fd = greeted(w);
+	say_attach(w, fd);
+	assert_int_equal(send(fd, &subscribe, 16, MSG_NOSIGNAL), 16);
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).subscriptions, 1);
+	/* its time is over, with a packet that was not answered */
+	while (statistics_of(w, SERVER_STAMP).stalled == 0) {
+		struct stamp_request packet[STAMP_PACKET_MAX];
+
+		for (int i = 0; i < STAMP_PACKET_MAX; i++)
+			packet[i] = stamp_stamp(1);
+		(void)send(fd, packet, sizeof(packet), MSG_NOSIGNAL);
+		loop_once(w->loop, 0);
+	}
+	s = statistics_of(w, SERVER_STAMP);
+	assert_int_equal(server_charges(w->server), 1);
+	assert_int_equal(s.subscriptions, 0);
+	turn(w);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).sent_bytes, s.sent_bytes);
+	server_stop(w->server, 1000 * MS, on_stopped, w);
+	assert_int_equal(w->stopped, 1);
+	assert_int_equal(server_charges(w->server), 0);
+	close(fd);
+}
+
 static void test_new_limits_hold_for_those_who_come(void **state)
 {
 	struct world *w = *state;
@@ -1268,6 +1408,9 @@ int main(void)
 		TEST(test_calls_of_one_are_served_in_turns),
 		TEST(test_monitor_that_does_not_read_loses_ticks_and_no_events),
 		TEST(test_page_that_is_not_there_is_an_error_of_the_record),
+		TEST(test_one_descriptor_is_on_its_way_to_a_connection),
+		TEST(test_closed_connection_keeps_its_seat_until_its_descriptor_is_taken),
+		TEST(test_closed_connection_that_keeps_its_seat_has_nothing_else),
 		TEST(test_new_limits_hold_for_those_who_come),
 		TEST(test_user_that_asks_too_much_waits_for_it),
 		TEST(test_those_who_hung_up_cost_their_user_nothing),
