@@ -5,8 +5,18 @@
 #include "daemon/packet.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+
+/* Will the peer send no more?  An empty packet is received as the end is. */
+static bool has_ended(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&poll_fd, 1, 0) != 0;
+}
 
 int packet_receive(
 	int fd, struct stamp_request requests[static STAMP_PACKET_MAX], size_t *ret_bytes)
@@ -16,7 +26,7 @@ int packet_receive(
 
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	if (n == 0)
+	if (n == 0 && has_ended(fd))
 		return -ENOTCONN;
 	*ret_bytes = (size_t)n;
 	return 0;

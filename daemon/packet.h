@@ -14,7 +14,8 @@
 
 /*
  * Take one packet: its first STAMP_PACKET_MAX requests, and in *ret_bytes its whole length, which
- * may be more.  0; -EAGAIN (there is none now); -ENOTCONN (the peer has gone); what recv() said.
+ * may be more, or 0.  0; -EAGAIN (there is none now); -ENOTCONN (the peer has gone, perhaps with an
+ * empty packet before that: they look the same); what recv() said.
  */
 int packet_receive(
 	int fd, struct stamp_request requests[static STAMP_PACKET_MAX], size_t *ret_bytes);

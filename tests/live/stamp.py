@@ -190,6 +190,8 @@ def test_what_breaks_the_protocol_is_closed_and_counted(program):
     cases = [
         ("length", [hello() + stamp(0)[:-1]]),
         ("length", [hello()[:8]]),
+        ("length", [b""]),
+        ("length", [hello(), b""]),
         ("length", [hello(), stamp(0) * 257]),
         ("length", [hello(), stamp(0) * 300 + b"x"]),
         ("helloMissing", [stamp(0)]),

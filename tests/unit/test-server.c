@@ -924,6 +924,33 @@ static void test_closed_connection_that_keeps_its_seat_has_nothing_else(void **s
 	close(fd);
 }
 
+/* Both are received as nothing; one is a packet of no requests. */
+static void test_empty_packet_is_told_from_the_end(void **state)
+{
+	struct world *w = *state;
+	char c;
+	int fd;
+
+	listen_both(w);
+	fd = greeted(w);
+	assert_int_equal(send(fd, "", 0, MSG_NOSIGNAL), 0);
+	turn(w);
+	assert_int_equal(recv(fd, &c, 1, 0), 0);
+	close(fd);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).refused[STAMP_REFUSAL_LENGTH], 1);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).frames, 2);
+	fd = greeted(w);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	turn(w);
+	assert_int_equal(recv(fd, &c, 1, 0), 0);
+	close(fd);
+	close(greeted(w));
+	turn(w);
+	assert_int_equal(server_charges(w->server), 0);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).refused[STAMP_REFUSAL_LENGTH], 1);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).frames, 4);
+}
+
 static void test_new_limits_hold_for_those_who_come(void **state)
 {
 	struct world *w = *state;
@@ -1411,6 +1438,7 @@ int main(void)
 		TEST(test_one_descriptor_is_on_its_way_to_a_connection),
 		TEST(test_closed_connection_keeps_its_seat_until_its_descriptor_is_taken),
 		TEST(test_closed_connection_that_keeps_its_seat_has_nothing_else),
+		TEST(test_empty_packet_is_told_from_the_end),
 		TEST(test_new_limits_hold_for_those_who_come),
 		TEST(test_user_that_asks_too_much_waits_for_it),
 		TEST(test_those_who_hung_up_cost_their_user_nothing),
