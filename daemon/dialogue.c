@@ -238,6 +238,7 @@ static int message_serve(struct dialogue *d, char *message, size_t bytes)
 		return -EPROTO;
 	}
 	if (r == 0 && stream.method != NULL && stream_begin(d, &stream) < 0) {
+		statistics->subscriptions_refused++;
 		varlink_reply_release(&reply);
 		r = varlink_denied(&reply);
 	}

@@ -98,10 +98,8 @@ int peer_subscribe(struct peer *p, void (*due)(void *data))
 		if (r < 0)
 			quota_release_subscription(set->quota, p->user);
 	}
-	if (r < 0) {
-		set->statistics.subscriptions_refused++;
+	if (r < 0)
 		return r;
-	}
 	r = loop_timer_new(set->loop, due, p, &p->ticks);
 	if (r < 0) {
 		peer_let_go(p, loop_watcher_bytes());

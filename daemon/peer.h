@@ -116,7 +116,7 @@ void peer_let_go(struct peer *p, uint64_t bytes);
 
 /*
  * Give p a subscription: p->ticks, which calls due with p and is not started yet.  0; -EDQUOT or
- * -ENOBUFS, which is counted; -ENOSPC.
+ * -ENOBUFS, which are the caller's to count once they are told; -ENOSPC.
  */
 int peer_subscribe(struct peer *p, void (*due)(void *data));
 

@@ -239,6 +239,7 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 	struct stamps *s = stamps_of(sp);
 	struct stamp_record *attach = NULL; /* there is one at most */
 	uint64_t stamps = 0;
+	uint64_t refused = 0;
 	int r;
 
 	sp->parting = false; /* its own HELLO says so, also when it is served again */
@@ -251,6 +252,7 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 		if (record->op == STAMP_OP_ATTACH)
 			attach = record;
 		stamps += record->op == STAMP_OP_STAMP && record->error == 0;
+		refused += record->op == STAMP_OP_SUBSCRIBE && record->error == -EDQUOT;
 	}
 
 	bool attached = attach != NULL && attach->error == 0;
@@ -266,6 +268,7 @@ static int packet_serve(struct stamp_peer *sp, const struct stamp_request *reque
 	if (attach != NULL)
 		attach_count(sp, attach->error);
 	s->set.statistics.stamps += stamps;
+	s->set.statistics.subscriptions_refused += refused;
 	return 0;
 }
 

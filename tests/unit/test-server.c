@@ -1043,6 +1043,49 @@ static void test_user_that_asks_too_much_waits_for_it(void **state)
 	}
 }
 
+/* However often its packet is served until the reply is taken. */
+static void test_refused_subscription_is_counted_once(void **state)
+{
+	struct world *w = *state;
+	struct server_options limited = w->options;
+	struct stamp_request packet[STAMP_PACKET_MAX];
+	unsigned int sent = 0;
+	uint64_t idle_bytes;
+	int fd;
+
+	limited.subscriptions_max = 1;
+	limited.stall_timeout_ns = 60000 * MS;
+	server_configure(w->server, &limited);
+	listen_both(w);
+	fd = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+	if (fd < 0)
+		skip();
+	for (int i = 0; i < STAMP_PACKET_MAX; i++)
+		packet[i] = stamp_stamp(1);
+	packet[0] = stamp_hello();
+	packet[1] = stamp_subscribe(1, 1000000000, 0);
+	assert_int_equal(send(fd, packet, 32, MSG_NOSIGNAL), 32);
+	turn(w);
+
+	int other = connect_as(w, 12345, "stamp", SOCK_SEQPACKET);
+
+	ask(other, true, 1);
+	turn(w);
+	packet[0] = stamp_stamp(1);
+	idle_bytes = statistics_of(w, SERVER_STAMP).held_bytes;
+	while (statistics_of(w, SERVER_STAMP).held_bytes == idle_bytes) {
+		assert_int_equal(send(other, packet, sizeof(packet), MSG_NOSIGNAL), sizeof(packet));
+		sent++;
+		turn(w);
+	}
+	assert_int_equal(statistics_of(w, SERVER_STAMP).subscriptions_refused, sent - 1);
+	for (unsigned int received = 0; received < sent + 1; turn(w))
+		received += replies(other);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).subscriptions_refused, sent);
+	close(fd);
+	close(other);
+}
+
 /* Whoever has gone is not charged for, does not keep its place, and is not counted as waiting. */
 static void test_those_who_hung_up_cost_their_user_nothing(void **state)
 {
@@ -1439,6 +1482,7 @@ int main(void)
 		TEST(test_closed_connection_keeps_its_seat_until_its_descriptor_is_taken),
 		TEST(test_closed_connection_that_keeps_its_seat_has_nothing_else),
 		TEST(test_empty_packet_is_told_from_the_end),
+		TEST(test_refused_subscription_is_counted_once),
 		TEST(test_new_limits_hold_for_those_who_come),
 		TEST(test_user_that_asks_too_much_waits_for_it),
 		TEST(test_those_who_hung_up_cost_their_user_nothing),
