@@ -67,6 +67,8 @@ FAULTS = {
     "nanosleep": ["EINTR"],
     "newfstatat": ["ENOENT", "EACCES", "EIO", "ENOMEM"],
     "openat": ["EMFILE", "ENFILE", "ENOMEM", "EACCES", "ENOENT", "EINTR"],
+    "poll": ["EINTR", "ENOMEM"],
+    "ppoll": ["EINTR", "ENOMEM"],
     "prctl": ["EINVAL", "EPERM"],
     "pread64": ["EIO", "EINTR"],
     "prlimit64": ["EPERM"],
