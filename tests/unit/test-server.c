@@ -653,7 +653,7 @@ static void test_what_is_over_holds_nothing(void **state)
 	fds[1] = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
 	turn(w);
 	for (int i = 0; i < 2; i++)
-		idle_bytes[i] = statistics_of(w, i).held_bytes;
+		idle_bytes[i] = statistics_of(w, (enum server_socket)i).held_bytes;
 	assert_int_equal(send(fds[0], &subscribe[0], 16, MSG_NOSIGNAL), 16);
 	assert_int_equal(send(fds[1], call, 5, MSG_NOSIGNAL), 5);
 	turn(w);
@@ -665,7 +665,7 @@ static void test_what_is_over_holds_nothing(void **state)
 	turn(w);
 	assert_true(replies(fds[0]) == 2 && replies(fds[1]) > 0);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(statistics_of(w, i).held_bytes, idle_bytes[i]);
+		assert_int_equal(statistics_of(w, (enum server_socket)i).held_bytes, idle_bytes[i]);
 		close(fds[i]);
 	}
 }
