@@ -21,9 +21,6 @@ struct chrony_link;
 struct loop;
 struct os;
 
-/* chronyd's own default; 0 stands for not to ask. */
-#define CHRONY_PORT 323
-
 /* Between two requests; three of them may be lost before a report is too old for sync.h. */
 #define CHRONY_PERIOD_NS UINT64_C(4000000000)
 
