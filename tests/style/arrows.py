@@ -20,6 +20,7 @@ ROOM_ARROWS = {
     "client/": ("client/", "proto/"),
     "client/ctl/": ("client/ctl/",),
     "tests/": ("",),
+    "examples/": ("examples/", "proto/"),
 }
 
 # What proto may take from outside: headers that a compiler without libc has.
