@@ -11,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <vdsotime/attach.h>
 #include <vdsotime/vdso.h>
 
 #include "proto/wire/stamp.h"
 
-#define DEFAULT_RUNTIME_DIR "/run/vdsotimed"
 #define PATIENCE_NS 1000000000
 
 static const int reason_errno[] = {
@@ -72,7 +72,7 @@ const char *dial_runtime_dir(const char *runtime_dir)
 	if (runtime_dir)
 		return runtime_dir;
 	runtime_dir = secure_getenv("VDSOTIME_RUNTIME_DIR");
-	return runtime_dir && *runtime_dir ? runtime_dir : DEFAULT_RUNTIME_DIR;
+	return runtime_dir && *runtime_dir ? runtime_dir : VDSOTIME_RUNTIME_DIR_DEFAULT;
 }
 
 /* SO_PEERCRED names whoever called listen(): the daemon, or root's service manager for it. */

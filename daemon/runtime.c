@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
+#include <vdsotime/attach.h>
 
-#define DEFAULT_DIR "/run/vdsotimed"
+#include "daemon/log.h"
 
 /* The reason as lock_take() gives it; returns it as runtime_enter() does. */
 static int refuse(const char *dir, int error, pid_t holder)
@@ -44,7 +44,7 @@ int runtime_enter(struct runtime *r, const char *asked)
 	pid_t holder = 0;
 
 	if (!dir || !*dir) {
-		dir = DEFAULT_DIR;
+		dir = VDSOTIME_RUNTIME_DIR_DEFAULT;
 		here.made = mkdir(dir, 0755) == 0;
 	}
 	int error = lock_take(&here.lock, dir, &holder);
@@ -65,7 +65,7 @@ void runtime_leave(struct runtime *r)
 {
 	lock_release(&r->lock);
 	if (r->made)
-		rmdir(DEFAULT_DIR);
+		rmdir(VDSOTIME_RUNTIME_DIR_DEFAULT);
 	free(r->dir);
 	*r = (struct runtime)RUNTIME_NULL;
 }

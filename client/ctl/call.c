@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include <vdsotime/attach.h>
+
 #include "client/ctl/ctl.h"
 #include "client/ctl/humane.h"
 #include "client/ctl/line.h"
-
-#define RUNTIME_DIR_DEFAULT "/run/vdsotimed"
 
 const char *call_runtime_dir(const char *given)
 {
@@ -23,7 +23,7 @@ const char *call_runtime_dir(const char *given)
 	if (given)
 		return given;
 	environment = secure_getenv("VDSOTIME_RUNTIME_DIR");
-	return environment && *environment ? environment : RUNTIME_DIR_DEFAULT;
+	return environment && *environment ? environment : VDSOTIME_RUNTIME_DIR_DEFAULT;
 }
 
 static int read_reply(const char *text, size_t length, char error[CALL_ERROR_BYTES],

@@ -354,7 +354,7 @@ int vdsotime_page_attach(const char *runtime_dir, const struct vdsotime_page **r
 	r = read_boot_id(reader.boot_id);
 	if (r < 0)
 		return r;
-	fd = request_page(runtime_dir ? runtime_dir : VDSOTIME_ATTACH_DIR);
+	fd = request_page(runtime_dir ? runtime_dir : VDSOTIME_RUNTIME_DIR_DEFAULT);
 	if (fd < 0)
 		return fd;
 	r = map_page(fd, &reader, &page);

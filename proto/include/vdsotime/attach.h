@@ -18,15 +18,17 @@
 extern "C" {
 #endif
 
-#define VDSOTIME_ATTACH_DIR "/run/vdsotimed"
+/* Where the daemon's sockets are, unless it and those who ask are told another place. */
+#define VDSOTIME_RUNTIME_DIR_DEFAULT "/run/vdsotimed"
 
 /*
- * Connects to the stamp socket in runtime_dir (NULL: VDSOTIME_ATTACH_DIR), asks for the page,
- * checks and maps it read-only, and closes every descriptor.  The page must be sealed against
+ * Connects to the stamp socket in runtime_dir (NULL: VDSOTIME_RUNTIME_DIR_DEFAULT), asks for the
+ * page, checks and maps it read-only, and closes every descriptor.  The page must be sealed against
  * shrinking, so that a read of it never faults, of this boot, for a counter that this CPU can read
  * in order (VDSOTIME_COUNTER_FENCE), and agree with the kernel's REALTIME, MONOTONIC and BOOTTIME
- * within a bound of 5 s at most, so of this time namespace.  Who listens and whose the page's file
- * is are not asked, nor whether this process may read the counter (PR_SET_TSC): the caller knows.
+ * within a bound of VDSOTIME_PAGE_TRACKING_MAX_NS at most, so of this time namespace.  Who listens
+ * and whose the page's file is are not asked, nor whether this process may read the counter
+ * (PR_SET_TSC): the caller knows.
  *
  * Returns 0 and *ret; or -ENAMETOOLONG, the error of connect(2) (-ENOENT, -ECONNREFUSED, -EACCES),
  * -EPROTO when the other side speaks another protocol or hands out no page, -EPERM on a page
