@@ -188,7 +188,7 @@ int server_new(struct server **ret, const struct server_options *options, struct
 	struct server *s;
 	int r;
 
-	if (options->peers_max < 8 || options->peers_max > 65536 ||
+	if (options->peers_max < SERVER_PEERS_MIN || options->peers_max > SERVER_PEERS_MAX ||
 		options->peers_reserved >= options->peers_max || options->frame_timeout_ns == 0 ||
 		options->stall_timeout_ns == 0)
 		return -EINVAL;

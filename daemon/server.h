@@ -33,8 +33,12 @@ struct statistics;
 enum server_socket { SERVER_SOCKETS(SERVER_SOCKET_ENUM) SERVER_SOCKET_COUNT };
 #undef SERVER_SOCKET_ENUM
 
+/* What peers_max may be. */
+#define SERVER_PEERS_MIN 8
+#define SERVER_PEERS_MAX 65536
+
 struct server_options {
-	uint32_t peers_max; /* of both sockets: 8 to 65536; 8192 */
+	uint32_t peers_max; /* of both sockets, SERVER_PEERS_MIN to SERVER_PEERS_MAX; 8192 */
 	uint32_t peers_per_user_max; /* of one uid, root and the daemon's own apart; 1024 */
 	uint32_t peers_reserved; /* of peers_max, kept for root and the daemon's own uid; 64 */
 	uint32_t subscriptions_max; /* of one uid; 1024 */
