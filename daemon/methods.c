@@ -22,7 +22,6 @@
 #include "proto/wire/stamp.h"
 
 #define INTERFACE "org.vdsotime.Time"
-#define SERVICE "org.varlink.service"
 
 #define ALL_CLOCKS ((UINT32_C(1) << DESCRIBE_CLOCK_COUNT) - 1)
 
@@ -247,8 +246,8 @@ static int reload(void *data, const struct json_value *parameters, struct varlin
 
 	(void)parameters;
 	if (m->facts->reload == NULL)
-		return varlink_error(
-			answer, SERVICE ".MethodNotImplemented", "method", INTERFACE ".Reload");
+		return varlink_error(answer, VARLINK_SERVICE ".MethodNotImplemented", "method",
+			INTERFACE ".Reload");
 	if (m->facts->reload(m->facts->data, &refused) >= 0)
 		return 0;
 
@@ -292,9 +291,10 @@ static int monitor(void *data, const struct json_value *parameters, struct varli
 	if (!read_count(parameters, "intervalNSec", &stream->interval_ns) ||
 		(stream->interval_ns > 0 && stream->interval_ns < METHODS_INTERVAL_MIN_NS))
 		return varlink_error(
-			answer, SERVICE ".InvalidParameter", "parameter", "intervalNSec");
+			answer, VARLINK_SERVICE ".InvalidParameter", "parameter", "intervalNSec");
 	if (!read_count(parameters, "count", &stream->left))
-		return varlink_error(answer, SERVICE ".InvalidParameter", "parameter", "count");
+		return varlink_error(
+			answer, VARLINK_SERVICE ".InvalidParameter", "parameter", "count");
 	stream->seen = keeper_events(m->keeper)->count;
 	return monitor_say(stream, answer);
 }

@@ -18,8 +18,6 @@
 #include "daemon/object.h"
 #include "daemon/print.h"
 
-#define SERVICE "org.varlink.service"
-
 struct call {
 	const char *method; /* interface and name, in the message */
 	const struct json_value *parameters;
@@ -184,7 +182,7 @@ static int get_info(void *data, const struct json_value *parameters, struct varl
 
 	struct json_object *names = object_add_array(&o, "interfaces");
 
-	object_append(&o, names, object_text(SERVICE));
+	object_append(&o, names, object_text(VARLINK_SERVICE));
 	for (size_t i = 0; i < v->interface_count; i++)
 		object_append(&o, names, object_text(v->interfaces[i].name));
 	return varlink_answer_end(answer, &o);
@@ -206,12 +204,13 @@ static int get_interface_description(
 {
 	const char *name = json_member(parameters, "interface")->string;
 	const struct varlink_interface *interface = find_interface(data, name, strlen(name));
-	const char *text = strcmp(name, SERVICE) == 0 ? interface_org_varlink_service
-			   : interface != NULL        ? interface->description
-						      : NULL;
+	const char *text = strcmp(name, VARLINK_SERVICE) == 0 ? interface_org_varlink_service
+			   : interface != NULL                ? interface->description
+							      : NULL;
 
 	if (text == NULL)
-		return varlink_error(answer, SERVICE ".InterfaceNotFound", "interface", name);
+		return varlink_error(
+			answer, VARLINK_SERVICE ".InterfaceNotFound", "interface", name);
 
 	struct object o = object_begin();
 
@@ -244,7 +243,7 @@ static int interface_not_found(struct varlink_answer *answer, const char *name, 
 {
 	struct object o = object_begin();
 
-	answer->error = SERVICE ".InterfaceNotFound";
+	answer->error = VARLINK_SERVICE ".InterfaceNotFound";
 	object_add(&o, "interface", object_text_of(name, bytes));
 	return varlink_answer_end(answer, &o);
 }
@@ -255,7 +254,7 @@ static const struct varlink_method *resolve(const struct varlink_service *v, con
 {
 	const char *dot = strrchr(method, '.');
 	size_t bytes = dot == NULL ? strlen(method) : (size_t)(dot - method);
-	bool own = bytes == strlen(SERVICE) && memcmp(method, SERVICE, bytes) == 0;
+	bool own = bytes == strlen(VARLINK_SERVICE) && memcmp(method, VARLINK_SERVICE, bytes) == 0;
 	const struct varlink_interface *interface = find_interface(v, method, bytes);
 	const struct varlink_method *found;
 
@@ -266,7 +265,7 @@ static const struct varlink_method *resolve(const struct varlink_service *v, con
 	*ret_data = own ? (void *)(uintptr_t)v : interface->data;
 	found = find_method(own ? service_methods : interface->methods, dot + 1);
 	if (found == NULL)
-		*ret = varlink_error(answer, SERVICE ".MethodNotFound", "method", method);
+		*ret = varlink_error(answer, VARLINK_SERVICE ".MethodNotFound", "method", method);
 	return found;
 }
 
@@ -290,14 +289,16 @@ static int call_method(
 	if (method == NULL)
 		return r;
 	if (c->upgrade)
-		return varlink_error(answer, SERVICE ".MethodNotImplemented", "method", c->method);
+		return varlink_error(
+			answer, VARLINK_SERVICE ".MethodNotImplemented", "method", c->method);
 	wrong = wrong_parameter(method->parameters, parameters);
 	if (wrong != NULL)
-		return varlink_error(answer, SERVICE ".InvalidParameter", "parameter", wrong);
+		return varlink_error(
+			answer, VARLINK_SERVICE ".InvalidParameter", "parameter", wrong);
 	if (method->privileged && !c->privileged)
-		return varlink_error(answer, SERVICE ".PermissionDenied", NULL, NULL);
+		return varlink_error(answer, VARLINK_SERVICE ".PermissionDenied", NULL, NULL);
 	if (method->next != NULL && !c->more)
-		return varlink_error(answer, SERVICE ".ExpectedMore", NULL, NULL);
+		return varlink_error(answer, VARLINK_SERVICE ".ExpectedMore", NULL, NULL);
 	if (method->next == NULL)
 		return method->call(data, parameters, answer);
 	*answer->stream = (struct varlink_stream){ .method = method, .data = data };
@@ -350,7 +351,7 @@ static int serve_call(const struct varlink_service *v, const struct call *c,
 
 int varlink_denied(struct varlink_reply *ret)
 {
-	struct varlink_answer answer = { .error = SERVICE ".PermissionDenied" };
+	struct varlink_answer answer = { .error = VARLINK_SERVICE ".PermissionDenied" };
 
 	return build_reply(&answer, false, ret);
 }

@@ -22,6 +22,9 @@
 struct json_object;
 struct object;
 
+/* The interface that every service has. */
+#define VARLINK_SERVICE "org.varlink.service"
+
 /* Why a message closed the connection.  X(NAME, name in statistics, sentence) */
 #define VARLINK_REFUSALS(X) \
 	JSON_VERDICTS(X) \
