@@ -8,6 +8,12 @@
 #define OFFSET_BRACKETS 31
 #define OFFSET_TRIES 3
 #define COARSE_TRIES 8
+#define TAI_TRIES 3
+
+/* A sample is taken in some us; one during which the daemon was held up for longer is taken again,
+ * but not for ever. */
+#define SPAN_MAX_NS (10 * 1000000)
+#define SPAN_TRIES 3
 
 void sampler_init(struct sampler *s, const struct os *os, bool has_counter)
 {
@@ -170,23 +176,31 @@ static int boottime_offset(const struct sampler *s, struct sampler_offset *o)
 	return r;
 }
 
-/* Whole seconds: a step between the two reads shows in the next sample. */
-static int tai_offset(const struct sampler *s, int32_t *ret)
+/* Whole seconds, unless REALTIME is not the same before and after: then as it was. */
+static int tai_offset(const struct sampler *s, int32_t *tai_offset_s)
 {
-	int64_t realtime, tai, difference;
-	int r = read_clock(s, CLOCK_REALTIME, &realtime);
+	for (int i = 0; i < TAI_TRIES; i++) {
+		int64_t before, tai, after, difference;
+		int r = read_clock(s, CLOCK_REALTIME, &before);
 
-	if (r == 0)
-		r = read_clock(s, CLOCK_TAI, &tai);
-	if (r < 0)
-		return r;
-	difference = tai - realtime;
-	*ret = (int32_t)((difference + (difference < 0 ? -1 : 1) * (int64_t)(NSEC_PER_SEC / 2)) /
-			 NSEC_PER_SEC);
+		if (r == 0)
+			r = read_clock(s, CLOCK_TAI, &tai);
+		if (r == 0)
+			r = read_clock(s, CLOCK_REALTIME, &after);
+		if (r < 0)
+			return r;
+		if (after < before || after - before > NSEC_PER_SEC / 4)
+			continue;
+		difference = tai - before;
+		*tai_offset_s = (int32_t)((difference + (difference < 0 ? -1 : 1) *
+								(int64_t)(NSEC_PER_SEC / 2)) /
+					  NSEC_PER_SEC);
+		return 0;
+	}
 	return 0;
 }
 
-int sampler_take(struct sampler *s, struct sample *ret)
+static int take_once(struct sampler *s, struct sample *ret)
 {
 	struct sample sample = { 0 };
 	int r = bracket(s, CLOCK_MONOTONIC, &sample.monotonic);
@@ -198,14 +212,31 @@ int sampler_take(struct sampler *s, struct sample *ret)
 	if (r == 0)
 		r = boottime_offset(s, &s->boottime);
 	if (r == 0)
-		r = tai_offset(s, &sample.tai_offset_s);
+		r = tai_offset(s, &s->tai_offset_s);
 	if (r < 0)
 		return r;
 	sample.realtime_offset_ns = s->realtime.ns;
 	sample.boottime_offset_ns = s->boottime.ns;
 	sample.offset_slack_ns = s->realtime.slack_ns > s->boottime.slack_ns ? s->realtime.slack_ns
 									     : s->boottime.slack_ns;
+	sample.tai_offset_s = s->tai_offset_s;
 	sample.timex_error = s->os->timex_read(s->os->ctx, &sample.timex);
 	*ret = sample;
+	return 0;
+}
+
+int sampler_take(struct sampler *s, struct sample *ret)
+{
+	for (int i = 0; i < SPAN_TRIES; i++) {
+		int64_t end_ns;
+		int r = take_once(s, ret);
+
+		if (r == 0)
+			r = read_clock(s, CLOCK_MONOTONIC, &end_ns);
+		if (r < 0)
+			return r;
+		if (end_ns - ret->monotonic.ns <= SPAN_MAX_NS)
+			break;
+	}
 	return 0;
 }

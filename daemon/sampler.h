@@ -49,6 +49,7 @@ struct sampler {
 	bool has_counter; /* else every counter value is 0 and nothing is bracketed */
 	struct sampler_offset realtime;
 	struct sampler_offset boottime;
+	int32_t tai_offset_s; /* as found last */
 };
 
 /* os is borrowed. */
