@@ -53,7 +53,9 @@ void discipline_init(struct discipline *d, const struct rate_registration *regis
 
 bool discipline_ready(const struct discipline *d)
 {
-	return d->monotonic.known && d->rate.ns_per_tick > 0 && d->proof != DISCIPLINE_UNPROVEN;
+	return d->monotonic.known && d->rate.ns_per_tick > 0 &&
+	       (d->proof == DISCIPLINE_PROVEN ||
+		       (d->proof == DISCIPLINE_DOUBTED && d->rate.registration.scale_hz != 0));
 }
 
 void discipline_restart(struct discipline *d)
@@ -85,6 +87,18 @@ static double factor_of(const struct discipline *d, const struct sample *s)
 	       (double)(s->timex.tick_us - 10000) / 10000;
 }
 
+/*
+ * How much MONOTONIC may have changed its rate, relative to it: from where it was, told or seen, to
+ * the far end of what it may be told.
+ */
+static double unseen_of(const struct discipline *d, uint64_t max_slew_ppb)
+{
+	double rate = d->monotonic.slope / d->rate.ns_per_tick;
+	double far = (double)max_slew_ppb * PPB + fabs(rate - 1);
+
+	return far / fmin(rate, 1) + d->rate.uncertainty;
+}
+
 /* Is a sample further from its model than a change of rate by slew, since the last, explains? */
 static bool has_jumped(const struct model *m, const struct sample_point *p, double slew)
 {
@@ -113,22 +127,35 @@ static void doubt_rate(struct discipline *d)
 	d->proof = DISCIPLINE_UNPROVEN;
 }
 
+/* However close samples are: from where the rate set out it has led, over PROOF_NS, to this one. */
+static void look_for_proof(struct discipline *d, const struct sample_point *raw)
+{
+	const struct sample_point *from = &d->proof_from;
+	double ns = (double)(raw->counter_ticks - from->counter_ticks) * d->proof_slope;
+	double noise = (double)(raw->bracket_ticks + from->bracket_ticks) / 2 * d->proof_slope;
+
+	if (ns < PROOF_NS)
+		return;
+	if (fabs((double)(raw->ns - from->ns) - ns) <= ns * WANDER + noise + JUMP_NS)
+		d->proof = DISCIPLINE_PROVEN;
+	d->proof_from = *raw;
+	d->proof_slope = d->rate.ns_per_tick;
+}
+
 static void look_for_jump(struct discipline *d, const struct sample *s, uint64_t max_slew_ppb,
 	struct discipline_news *ret)
 {
-	double since_ns = (double)(s->raw.counter_ticks - d->raw.last.counter_ticks) * d->raw.slope;
 	bool raw_jumped = has_raw_jumped(d, s);
 
-	if (raw_jumped || has_jumped(&d->monotonic, &s->monotonic,
-				  (double)max_slew_ppb * PPB + d->rate.uncertainty)) {
+	if (raw_jumped || has_jumped(&d->monotonic, &s->monotonic, unseen_of(d, max_slew_ppb))) {
 		ret->jumped = true;
 		ret->jump_ns = llround(model_distance_ns(&d->monotonic, &s->monotonic));
 		discipline_restart(d);
 	}
 	if (raw_jumped)
 		doubt_rate(d);
-	else if (since_ns >= PROOF_NS)
-		d->proof = DISCIPLINE_PROVEN;
+	else
+		look_for_proof(d, &s->raw);
 }
 
 void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_slew_ppb,
@@ -153,6 +180,8 @@ void discipline_add(struct discipline *d, const struct sample *s, uint64_t max_s
 	if (!d->monotonic.known) {
 		model_start(&d->monotonic, &s->monotonic, expected);
 		model_start(&d->raw, &s->raw, d->rate.ns_per_tick);
+		d->proof_from = s->raw;
+		d->proof_slope = d->rate.ns_per_tick;
 		return;
 	}
 	model_follow(&d->raw, &s->raw, d->rate.ns_per_tick, false, d->rate.exact);
@@ -214,20 +243,11 @@ struct aim {
 	uint64_t mult;
 };
 
-/*
- * How much a clock may have changed its rate, relative: from where it was told to be to the far end
- * of what it may be told.
- */
-static double unseen_of(const struct discipline *d, const struct discipline_order *o)
-{
-	return (double)o->max_slew_ppb * PPB + fabs(d->factor - 1) + d->rate.uncertainty;
-}
-
 /* By how much that may have moved it since its last sample, at some ticks, ns. */
 static double moved_of(const struct discipline *d, const struct model *m, uint64_t ticks,
 	const struct discipline_order *o)
 {
-	return (double)(ticks - m->last.counter_ticks) * m->slope * unseen_of(d, o);
+	return (double)(ticks - m->last.counter_ticks) * m->slope * unseen_of(d, o->max_slew_ppb);
 }
 
 /*
@@ -354,7 +374,7 @@ static struct tracking tracking_of(const struct discipline *d, const struct mode
 	return (struct tracking){
 		.bound_ns = fabs(lag) + model_bound_ns(m) + moved_of(d, m, o->now_ticks, o) +
 			    o->slack_ns,
-		.growth = (unseen_of(d, o) + bend) * per_page_ns,
+		.growth = (unseen_of(d, o->max_slew_ppb) + bend) * per_page_ns,
 		.bend = bend,
 	};
 }

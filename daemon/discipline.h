@@ -40,6 +40,8 @@ enum discipline_proof {
 struct discipline {
 	struct rate rate;
 	enum discipline_proof proof; /* of the rate */
+	struct sample_point proof_from; /* of MONOTONIC_RAW: where it set out to be proven */
+	double proof_slope; /* what it was then */
 	struct model monotonic;
 	struct model raw;
 	double factor; /* of MONOTONIC's rate over RAW's as adjtimex has it */
@@ -71,7 +73,10 @@ struct discipline_order {
 
 void discipline_init(struct discipline *d, const struct rate_registration *registration);
 
-/* True once the rate is known well enough to make a line, and proven. */
+/*
+ * True once the rate is known well enough to make a line, and proven.  A doubted one will do where
+ * it is the kernel's own: elsewhere the counter may have come to run at another.
+ */
 bool discipline_ready(const struct discipline *d);
 
 /*
