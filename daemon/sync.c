@@ -95,7 +95,8 @@ static void look_for_claim(struct sync *s, const struct os_timex *t, int64_t boo
 }
 
 /* What the kernel was told, and by that the state. */
-static void look_at_kernel(struct sync *s, const struct os_timex *timex, int64_t boottime_ns)
+static void look_at_kernel(
+	struct sync *s, const struct os_timex *timex, int64_t boottime_ns, bool was_set)
 {
 	s->due = due_of(timex);
 	s->told_done = timex->state == TIME_OOP || timex->state == TIME_WAIT;
@@ -107,6 +108,9 @@ static void look_at_kernel(struct sync *s, const struct os_timex *timex, int64_t
 	}
 	s->leap = leap_of(timex);
 	look_for_claim(s, timex, boottime_ns);
+	/* a claim found with it may have been made before it */
+	if (was_set)
+		s->has_claim = false;
 	s->has_look = true;
 	s->last_maxerror_us = timex->maxerror_us;
 	s->state = s->has_claim ? KEEPER_SYNC_CLAIMED : KEEPER_SYNC_UNQUANTIFIED;
@@ -169,10 +173,12 @@ void sync_look(struct sync *s, const struct os_timex *timex, int error, int64_t 
 		s->valid_from_ns = boottime_ns;
 		return;
 	}
+	bool was_set = s->was_set;
+
 	adopt_report(s, boottime_ns);
 	if (s->has_report)
 		age_report(s, timex, boottime_ns);
-	look_at_kernel(s, timex, boottime_ns);
+	look_at_kernel(s, timex, boottime_ns, was_set);
 	if (s->has_report)
 		s->state =
 			s->report.synchronised ? KEEPER_SYNC_CLAIMED : KEEPER_SYNC_UNSYNCHRONISED;

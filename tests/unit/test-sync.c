@@ -191,6 +191,20 @@ static void test_set_clock_has_no_claim_until_a_new_one(void **state)
 	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
 }
 
+/* It may have been made before the clock was set. */
+static void test_claim_found_with_a_set_clock_is_not_believed(void **state)
+{
+	(void)state;
+	look(0, 1207);
+	sync_forget(&s);
+	look(100 * MS, 903);
+	assert_int_equal(s.state, KEEPER_SYNC_UNQUANTIFIED);
+	look(SEC, 1403);
+	assert_int_equal(s.state, KEEPER_SYNC_UNQUANTIFIED);
+	look(SEC, 903);
+	assert_int_equal(s.state, KEEPER_SYNC_CLAIMED);
+}
+
 static void take_report(int64_t asked_ago_ns, uint64_t bound_ns)
 {
 	const struct chrony_report report = {
@@ -457,6 +471,7 @@ int main(void)
 		cmocka_unit_test_setup(test_humbler_claim_is_taken, begin),
 		cmocka_unit_test_setup(test_growth_by_the_kernel_is_no_claim, begin),
 		cmocka_unit_test_setup(test_set_clock_has_no_claim_until_a_new_one, begin),
+		cmocka_unit_test_setup(test_claim_found_with_a_set_clock_is_not_believed, begin),
 		cmocka_unit_test_setup(test_report_stands_in_the_place_of_the_kernels_claim, begin),
 		cmocka_unit_test_setup(
 			test_report_with_a_look_between_question_and_reply_is_void, begin),
