@@ -19,14 +19,17 @@ struct watch {
 	void *data;
 };
 
-/* The year 2200; the timer is there to be cancelled, not to expire. */
-#define FOREVER_S ((time_t)7258118400)
+/* The last second that the kernel knows; the timer is there to be cancelled, not to expire. */
+#define FOREVER_S ((time_t)(INT64_MAX / 1000000000))
 
 static int arm(const struct watch *w)
 {
 	const struct itimerspec forever = { .it_value = { .tv_sec = FOREVER_S } };
 
-	if (timerfd_settime(w->fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &forever, NULL) < 0)
+	/* a clock that was set since is told here, too: the timer is armed all the same */
+	if (timerfd_settime(w->fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &forever, NULL) <
+			0 &&
+		errno != ECANCELED)
 		return -errno;
 	return 0;
 }
@@ -37,7 +40,10 @@ static void on_readable(void *data, unsigned int events)
 	uint64_t expirations;
 	int r;
 
-	(void)events;
+	if (events & LOOP_ERROR) {
+		log_error("cannot watch the clock any longer, steps are found by sampling");
+		return;
+	}
 	if (read(w->fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED)
 		return;
 	r = arm(w);
