@@ -36,7 +36,7 @@ enum event_kind { EVENT_LIST(EVENT_ENUM) EVENT_KINDS };
 struct event {
 	enum event_kind kind;
 	int64_t realtime_ns; /* when it was found */
-	int64_t monotonic_ns; /* the same instant */
+	int64_t monotonic_ns; /* right after it */
 	int64_t amount; /* ns for steps, moves and jumps, ppb for rates, s for leaps, else 0 */
 	uint64_t epoch; /* in force after it */
 };

@@ -39,6 +39,12 @@ void keeper_choose_counter(struct keeper *k)
 	counter_choose(k->os, (enum keeper_counter_policy)k->options.counter, &facts, &k->counter);
 }
 
+void keeper_doubt_cpus(struct keeper *k)
+{
+	k->cpus_doubted = true;
+	k->cpus_looked_ns = 0;
+}
+
 void keeper_watch_cpus(struct keeper *k)
 {
 	int64_t now_ns = k->sample.monotonic.ns;
@@ -47,14 +53,17 @@ void keeper_watch_cpus(struct keeper *k)
 	if (k->comparing || now_ns - k->cpus_looked_ns < LOOK_NS)
 		return;
 	k->cpus_looked_ns = now_ns;
-	if (k->os->cpu_online_count(k->os->ctx, &online) < 0 || online == k->cpus_online)
+	if (k->os->cpu_online_count(k->os->ctx, &online) < 0 ||
+		(online == k->cpus_online && !k->cpus_doubted))
 		return;
 	k->cpus_online = online;
+	k->cpus_doubted = false;
 	if (!has_counter(k))
 		return;
 	k->comparing = k->os->counter_warp_start(k->os->ctx, WARP_TEST_NS) == 0;
-	/* the CPUs that are online now were not compared */
+	/* the CPUs that are online now were not compared; they are tried again */
 	if (!k->comparing) {
+		k->cpus_doubted = true;
 		k->warp.cpus = 0;
 		keeper_choose_counter(k);
 	}
@@ -73,6 +82,7 @@ void keeper_take_comparison(struct keeper *k, struct news *n)
 		return;
 	k->comparing = false;
 	k->warp = r < 0 ? (struct os_warp){ 0 } : warp;
+	k->cpus_doubted |= r < 0;
 	/* what was seen once may be there still, between CPUs that have not met this time */
 	if (k->warp.worst_ticks <= worst_ticks) {
 		k->warp.worst_ticks = worst_ticks;

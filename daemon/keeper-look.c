@@ -141,6 +141,8 @@ static void compare_offsets(struct keeper *k, const struct sample *s, struct new
 	if (slept_ns != 0) {
 		news_add(n, EVENT_SUSPENDED, slept_ns);
 		k->disturbed = true;
+		/* all CPUs but one were off meanwhile */
+		keeper_doubt_cpus(k);
 	}
 	compare_wall_clocks(k, s, n);
 }
@@ -161,6 +163,25 @@ static void look_at_sync(struct keeper *k, const struct sample *s, struct news *
 		news_add(n, EVENT_LEAP_ANNOUNCED, leap_of(k->sync.due));
 }
 
+/*
+ * Counter and clocks are not where they were against each other: somebody has stood still, the
+ * machine perhaps, while UTC went on.  So no claim of before holds.
+ */
+static void part(struct keeper *k)
+{
+	k->disturbed = true;
+	k->parted = true;
+	sync_forget(&k->sync);
+}
+
+void keeper_forget_claim(struct keeper *k)
+{
+	struct news ignored = { 0 };
+
+	sync_forget(&k->sync);
+	look_at_sync(k, &k->sample, &ignored);
+}
+
 /* Whatever the hypervisor has done, nothing of before it holds for the counter. */
 static void follow_move(struct keeper *k, const struct sample *s, struct news *n)
 {
@@ -172,11 +193,14 @@ static void follow_move(struct keeper *k, const struct sample *s, struct news *n
 	k->moved = VMCLOCK_SAME;
 	news_add(n, kind,
 		k->counter.usable && m->known ? llround(model_distance_ns(m, &s->monotonic)) : 0);
-	discipline_restart(&k->discipline);
-	/* nor do claims: the machine stood still for a while, and only UTC went on */
-	sync_forget(&k->sync);
-	k->disturbed = true;
-	k->parted = true;
+	/* a rate that was fitted is that of another counter; one that is the kernel's stays its own
+	 */
+	if (k->counter.registration.scale_hz == 0)
+		discipline_init(&k->discipline, &k->counter.registration);
+	else
+		discipline_restart(&k->discipline);
+	part(k);
+	keeper_doubt_cpus(k);
 }
 
 static void follow_counter(struct keeper *k, const struct sample *s, struct news *n)
@@ -186,8 +210,7 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 	if (k->has_sample &&
 		(int64_t)(s->monotonic.counter_ticks - k->sample.monotonic.counter_ticks) <= 0) {
 		discipline_restart(&k->discipline);
-		k->disturbed = true;
-		k->parted = true;
+		part(k);
 		news_add(n, EVENT_COUNTER_BACKWARDS, 0);
 	}
 	/* while the machine was suspended the counter may have run on, or started from anywhere */
@@ -200,8 +223,7 @@ static void follow_counter(struct keeper *k, const struct sample *s, struct news
 		/* a suspend is known by its own name already */
 		if (s->boottime_offset_ns == k->sample.boottime_offset_ns)
 			news_add(n, EVENT_JUMPED, news.jump_ns);
-		k->disturbed = true;
-		k->parted = true;
+		part(k);
 	}
 	if (news.rate_changed && llabs(news.rate_change_ppb) >= RATE_NEWS_PPB)
 		news_add(n, EVENT_RATE_CHANGED, news.rate_change_ppb);
@@ -265,25 +287,50 @@ static bool has_parted(const struct keeper *k, const struct vdsotime_line *line)
 		       &s->monotonic)) > bound + elapsed_ns * growth;
 }
 
+/* What became of the clocks between the line and the sample. */
+static void compare_with_line(struct keeper *k, const struct vdsotime_line *line)
+{
+	const struct sample *s = &k->sample;
+	int64_t stepped_ns = s->realtime_offset_ns - (int64_t)line->word[VDSOTIME_WORD_REALTIME];
+	int64_t slept_ns = s->boottime_offset_ns - (int64_t)line->word[VDSOTIME_WORD_BOOTTIME];
+	int32_t tai_change = s->tai_offset_s - ((int32_t)line->meta >> VDSOTIME_META_TAI_SHIFT);
+	struct news *n = &k->found;
+
+	if (slept_ns != 0)
+		news_add(n, EVENT_SUSPENDED, slept_ns);
+	if (stepped_ns != 0)
+		news_add(n, EVENT_CLOCK_SET, stepped_ns);
+	if (tai_change != 0)
+		news_add(n, EVENT_TAI_CHANGED, (int64_t)tai_change * NSEC_PER_SEC);
+	if (line_is_on(line) && k->counter.usable && discipline_ready(&k->discipline) &&
+		has_parted(k, line)) {
+		k->parted = true;
+		news_add(n, EVENT_JUMPED,
+			-llround(line_distance_ns(
+				line, VDSOTIME_WORD_MONOTONIC, VDSOTIME_WORD_MULT, &s->monotonic)));
+	}
+	k->disturbed |= n->count > 0;
+}
+
 int keeper_compare_restored(struct keeper *k)
 {
 	const struct vdsotime_line *line = &k->writer.line;
-	int64_t realtime = (int64_t)line->word[VDSOTIME_WORD_REALTIME];
-	int64_t boottime = (int64_t)line->word[VDSOTIME_WORD_BOOTTIME];
-	struct news news = { 0 };
+	struct news ignored = { 0 };
 	bool before = k->disturbed;
+	uint32_t quality;
 	int r;
 
 	/* offsets that brackets cannot tell from the earlier life's are those */
-	sampler_assume(&k->sampler, realtime, boottime);
-	r = keeper_look(k, &news);
+	sampler_assume(&k->sampler, (int64_t)line->word[VDSOTIME_WORD_REALTIME],
+		(int64_t)line->word[VDSOTIME_WORD_BOOTTIME]);
+	r = keeper_look(k, &ignored);
 	if (r < 0)
 		return r;
-	if (line_is_on(line) && k->counter.usable && discipline_ready(&k->discipline) &&
-		has_parted(k, line))
-		k->parted = true;
-	k->disturbed = before || k->parted || realtime != k->sample.realtime_offset_ns ||
-		       boottime != k->sample.boottime_offset_ns ||
-		       (int32_t)line->meta >> VDSOTIME_META_TAI_SHIFT != k->sample.tai_offset_s;
+	k->disturbed = before || k->parted;
+	compare_with_line(k, line);
+	quality = VDSOTIME_FLAGS_QUALITY(line->extra[VDSOTIME_EXTRA_FLAGS]);
+	if (k->disturbed || quality == VDSOTIME_QUALITY_UNQUANTIFIED ||
+		quality == VDSOTIME_QUALITY_NONE)
+		keeper_forget_claim(k);
 	return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/keeper-state.h"
 
+#include <math.h>
+
 #include "daemon/line.h"
 
 /* A line that took too long to make is made again, but not for ever. */
@@ -17,9 +19,16 @@ static uint64_t ticks_of(const struct keeper *k, uint64_t ns)
 	return (uint64_t)((double)ns / k->discipline.rate.ns_per_tick);
 }
 
+/* From now, not from the sample: the daemon may have been held up since. */
 static int64_t until_leap_ns(const struct keeper *k)
 {
-	return sync_until_leap_ns(&k->sync, k->sample.monotonic.ns + k->sample.realtime_offset_ns);
+	int64_t now_ns = k->sample.monotonic.ns + k->sample.realtime_offset_ns;
+
+	if (k->counter.usable)
+		now_ns += llround((double)(int64_t)(keeper_counter_now(k) -
+						    k->sample.monotonic.counter_ticks) *
+				  k->discipline.rate.ns_per_tick);
+	return sync_until_leap_ns(&k->sync, now_ns);
 }
 
 uint64_t keeper_period_ns(const struct keeper *k)
@@ -34,6 +43,12 @@ uint64_t keeper_period_ns(const struct keeper *k)
 	return period;
 }
 
+/* The page has 16 bits for it, the kernel more. */
+static bool tai_fits(const struct keeper *k)
+{
+	return k->sample.tai_offset_s >= INT16_MIN && k->sample.tai_offset_s <= INT16_MAX;
+}
+
 /* The words of a line that are not the discipline's. */
 static void fill_line(const struct keeper *k, struct vdsotime_line *line, uint64_t epoch)
 {
@@ -41,7 +56,9 @@ static void fill_line(const struct keeper *k, struct vdsotime_line *line, uint64
 		(int64_t)line->word[VDSOTIME_WORD_MONOTONIC] + k->sample.boottime_offset_ns;
 	uint64_t error = sync_error_ns(&k->sync, boottime_ns, k->options.max_drift_ppb);
 
-	line->meta |= (uint32_t)k->sample.tai_offset_s << VDSOTIME_META_TAI_SHIFT;
+	int32_t tai_offset_s = tai_fits(k) ? k->sample.tai_offset_s : 0;
+
+	line->meta |= (uint32_t)tai_offset_s << VDSOTIME_META_TAI_SHIFT;
 	line->word[VDSOTIME_WORD_REALTIME] = (uint64_t)k->sample.realtime_offset_ns;
 	line->word[VDSOTIME_WORD_BOOTTIME] = (uint64_t)k->sample.boottime_offset_ns;
 	line->extra[VDSOTIME_EXTRA_EPOCH] = epoch;
@@ -54,9 +71,8 @@ static void fill_line(const struct keeper *k, struct vdsotime_line *line, uint64
 			growth < UINT32_MAX ? growth : UINT32_MAX;
 	}
 	line->extra[VDSOTIME_EXTRA_ERROR] = error;
-	line->extra[VDSOTIME_EXTRA_FLAGS] =
-		(uint64_t)k->sync.state | (uint64_t)k->sync.leap << 8 |
-		(k->sample.tai_offset_s != 0 ? VDSOTIME_FLAGS_TAI_KNOWN : 0);
+	line->extra[VDSOTIME_EXTRA_FLAGS] = (uint64_t)k->sync.state | (uint64_t)k->sync.leap << 8 |
+					    (tai_offset_s != 0 ? VDSOTIME_FLAGS_TAI_KNOWN : 0);
 }
 
 /* The windows of a line from now on: none reaches a leap. */
@@ -143,10 +159,14 @@ static bool goes_back(
 static void publish_on(struct keeper *k, struct news *n)
 {
 	const struct vdsotime_line old = k->writer.line;
+	bool was_off = old.extra[VDSOTIME_EXTRA_GENERATION] != 0 && !line_is_on(&old);
 	struct discipline_order order;
 	struct vdsotime_line line;
 	uint64_t now;
 
+	/* readers may have been kept ahead of the kernel by the line before that: see publish_off()
+	 */
+	k->disturbed |= was_off;
 	for (int i = 0; i < PUBLISH_TRIES; i++) {
 		make_line(k, &old, &order, &line);
 		now = keeper_counter_now(k);
@@ -187,10 +207,10 @@ static void publish_off(struct keeper *k, struct news *n)
 			       (UINT64_C(1) << (old.meta & VDSOTIME_META_WINDOW_MASK));
 		struct vdsotime_instant at;
 
-		/* its counter is now in any case: a stamp of before is not this line's */
+		/* its counter is past in any case: a stamp of before is not this line's */
 		line = old;
 		vdsotime_line_instant(&old, line_covers(&old, now) ? now : end, &at);
-		line.word[VDSOTIME_WORD_COUNTER] = now;
+		line.word[VDSOTIME_WORD_COUNTER] = now - 1;
 		line.word[VDSOTIME_WORD_MONOTONIC] = (uint64_t)at.monotonic_ns;
 		line.word[VDSOTIME_WORD_RAW] = (uint64_t)at.monotonic_raw_ns;
 		/* by as much as it has grown may readers have been ahead of the kernel */
@@ -210,7 +230,7 @@ void keeper_publish(struct keeper *k, struct news *n)
 {
 	if (!k->writer.page)
 		return;
-	if (k->counter.usable && discipline_ready(&k->discipline) &&
+	if (k->counter.usable && discipline_ready(&k->discipline) && tai_fits(k) &&
 		until_leap_ns(k) > LEAP_CLOSE_NS)
 		publish_on(k, n);
 	else

@@ -25,6 +25,18 @@
 
 #define NSEC_PER_SEC 1000000000
 
+/*
+ * What a sample showed, to be reported once it is on the page: news first, then the publication,
+ * then their report.
+ */
+struct news {
+	unsigned int count;
+	struct {
+		enum event_kind kind;
+		int64_t amount;
+	} item[EVENT_KINDS];
+};
+
 struct keeper {
 	struct keeper_options options;
 	const struct os *os;
@@ -35,6 +47,7 @@ struct keeper {
 	uint32_t cpus_online; /* then */
 	int64_t cpus_looked_ns; /* MONOTONIC, at how many they are */
 	bool comparing; /* them, in the background */
+	bool cpus_doubted; /* that comparison is of before something */
 	struct sampler sampler;
 	struct discipline discipline;
 	struct sync sync;
@@ -60,21 +73,10 @@ struct keeper {
 	uint64_t samples;
 	uint64_t late_publications;
 
+	struct news found; /* at the start, and told with the first round */
 	struct event_log events;
 	void (*on_event)(void *data, const struct event *e);
 	void *on_event_data;
-};
-
-/*
- * What a sample showed, to be reported once it is on the page: news first, then the publication,
- * then their report.
- */
-struct news {
-	unsigned int count;
-	struct {
-		enum event_kind kind;
-		int64_t amount;
-	} item[EVENT_KINDS];
 };
 
 void news_add(struct news *n, enum event_kind kind, int64_t amount);
@@ -91,7 +93,11 @@ void keeper_compare_cpus(struct keeper *k);
 /* By policy, clocksources and that comparison. */
 void keeper_choose_counter(struct keeper *k);
 
-/* Now and then: where CPUs came or went, begin to compare them in the background. */
+/* Something may have moved their counters against each other. */
+void keeper_doubt_cpus(struct keeper *k);
+
+/* Now and then: where CPUs came or went, or are doubted, begin to compare them in the background.
+ */
 void keeper_watch_cpus(struct keeper *k);
 
 /* What that has found, once it has. */
@@ -99,9 +105,13 @@ void keeper_take_comparison(struct keeper *k, struct news *n);
 
 /*
  * What an earlier life left on the page against what is seen now: disturbed is set where the clocks
- * are not where that page would have brought them.  0 or -errno of a clock that cannot be read.
+ * are not where that page would have brought them, found tells what they did, and only where they
+ * did nothing its claim stands.  0 or -errno of a clock that cannot be read.
  */
 int keeper_compare_restored(struct keeper *k);
+
+/* The claim that the last sample found may be of before something that nobody saw. */
+void keeper_forget_claim(struct keeper *k);
 
 /* Put a line on the page that readers may use, or one that sends them to the vDSO. */
 void keeper_publish(struct keeper *k, struct news *n);

@@ -48,6 +48,8 @@ uint64_t keeper_tick(struct keeper *k)
 	enum vmclock_change moved = vmclock_look(&k->vmclock);
 	struct news news = { 0 };
 
+	news_report(k, &k->found);
+	k->found.count = 0;
 	if (moved != VMCLOCK_SAME)
 		k->moved = moved;
 	keeper_take_comparison(k, &news);
@@ -56,11 +58,6 @@ uint64_t keeper_tick(struct keeper *k)
 	news_report(k, &news);
 	keeper_watch_cpus(k);
 	return keeper_period_ns(k);
-}
-
-uint64_t keeper_interrupt(struct keeper *k)
-{
-	return keeper_tick(k);
 }
 
 static uint32_t cost_ns(const struct os *os, int (*read)(void *ctx, int32_t clock_id, int64_t *ret))
@@ -95,6 +92,17 @@ static int calibrate(struct keeper *k)
 		ignored.count = 0;
 		r = keeper_look(k, &ignored);
 	}
+	return r;
+}
+
+/* Without a page of before: what has slept may have been woken since the claim was made. */
+static int look_first(struct keeper *k)
+{
+	struct news ignored = { 0 };
+	int r = keeper_look(k, &ignored);
+
+	if (r == 0 && k->sample.boottime_offset_ns != 0)
+		keeper_forget_claim(k);
 	return r;
 }
 
@@ -141,7 +149,7 @@ int keeper_new(struct keeper **ret, const struct keeper_options *options, const 
 		r = open_page(k, page_fd);
 	/* once more in any case: the older the sample, the further the first line leads */
 	if (r == 0)
-		r = k->writer.restored ? keeper_compare_restored(k) : keeper_look(k, &ignored);
+		r = k->writer.restored ? keeper_compare_restored(k) : look_first(k);
 	if (r < 0) {
 		keeper_free(k);
 		return r;

@@ -4,9 +4,9 @@
  * page's line to them, publishes it, and watches for disturbances.  Whoever serves time asks the
  * keeper and nothing below it.
  *
- * It owns no loop and sleeps nowhere: keeper_tick() does one round when its caller's timer says so,
- * and keeper_interrupt() one out of turn when the kernel has said that a clock was set.  Times and
- * kernel reads come through struct os, so that a test runs it in virtual time.
+ * It owns no loop and sleeps nowhere: keeper_tick() does one round, when its caller's timer says so
+ * or the kernel has said that a clock was set.  Times and kernel reads come through struct os, so
+ * that a test runs it in virtual time.
  *
  * The one thing a reader would get wrong: every clock read that is served comes from keeper_read(),
  * never from the loop's idea of now.
@@ -129,9 +129,6 @@ void keeper_configure(struct keeper *k, const struct keeper_options *options);
 
 /* One round; returns the ns until the next is due. */
 uint64_t keeper_tick(struct keeper *k);
-
-/* A clock was set (the cancelled timerfd says so): look at once.  Returns as keeper_tick(). */
-uint64_t keeper_interrupt(struct keeper *k);
 
 /*
  * What chronyd said of the clock; in force with the next tick, and while it is fresh.  NULL: it is

@@ -188,19 +188,12 @@ static void schedule_tick(struct daemon *d, uint64_t after_ns)
 	}
 }
 
+/* Also when a clock was set. */
 static void on_tick(void *data)
 {
 	struct daemon *d = data;
 
 	schedule_tick(d, keeper_tick(d->keeper));
-}
-
-/* A clock was set: look at once. */
-static void on_clock_set(void *data)
-{
-	struct daemon *d = data;
-
-	schedule_tick(d, keeper_interrupt(d->keeper));
 }
 
 static void on_event(void *data, const struct event *e)
@@ -313,7 +306,7 @@ static int start_watchers(struct daemon *d)
 	int r = loop_timer_new(d->loop, on_tick, d, &d->tick);
 
 	if (r == 0)
-		r = watch_new(&d->watch, d->loop, on_clock_set, d);
+		r = watch_new(&d->watch, d->loop, on_tick, d);
 	for (size_t i = 0; r == 0 && i < SIGNALS; i++)
 		r = loop_signal_new(d->loop, signals[i], on_signal, d, &d->signals[i]);
 	if (r < 0)

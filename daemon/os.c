@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The host: the only place where the time side meets the running kernel.  Files of /sys and /proc
- * are opened for each read, so that nothing is held that a mount underneath could make stale.
+ * are opened for each read, but for current_clocksource, which is read in every round.
  */
 #include "daemon/os.h"
 

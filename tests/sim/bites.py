@@ -15,8 +15,7 @@ SEEDS = 200
 # name, file, what is there, what is put in its place
 FAULTS = [
     ('rates that change unseen are not in the bound', 'daemon/discipline.c',
-     'return (double)o->max_slew_ppb * PPB + fabs(d->factor - 1) + d->rate.uncertainty;',
-     '(void)o; return d->rate.uncertainty;'),
+     'return far / fmin(rate, 1) + d->rate.uncertainty;', 'return 0 * far + d->rate.uncertainty;'),
     ('lines start where the model is, not where readers are', 'daemon/discipline.c',
      'if (!o->old)', 'if (o->now_ticks)'),
     ('a disturbance leaves the epoch alone', 'daemon/keeper-publish.c',
@@ -35,6 +34,18 @@ FAULTS = [
      'return ticks <= 0 ||', 'return 0 &&'),
     ('what the VMClock tells is not noticed', 'daemon/keeper.c',
      'k->moved = moved;', '(void)moved;'),
+    ('a counter that parts from the clocks leaves the claim', 'daemon/keeper-look.c',
+     'k->parted = true;\n\tsync_forget(&k->sync);', 'k->parted = true;'),
+    ('a claim found with a clock that was set is believed', 'daemon/sync.c',
+     'if (was_set)\n\t\ts->has_claim = false;', '(void)was_set;'),
+    ('after a restart a claim of before is believed', 'daemon/keeper-look.c',
+     'keeper_forget_claim(k);\n\treturn 0;', 'return 0;'),
+    ('TAI is not read between two equal times', 'daemon/sampler.c',
+     'if (after < before || after - before > NSEC_PER_SEC / 4)\n\t\t\tcontinue;', ''),
+    ('a move keeps the rate of the host before', 'daemon/keeper-look.c',
+     'if (k->counter.registration.scale_hz == 0)', 'if (0)'),
+    ('there never is a page', 'daemon/discipline.c',
+     'return d->monotonic.known &&', 'return 0 &&'),
 ]
 
 

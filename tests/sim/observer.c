@@ -90,7 +90,7 @@ uint64_t observer_epoch(const struct observer *o)
 
 static void check_order(struct observer *o, int clock, int64_t ns, const char *path)
 {
-	uint64_t epoch = observer_epoch(o);
+	uint64_t epoch = o->epoch;
 
 	if (ns < o->last_ns[clock] && epoch == o->last_epoch[clock] && !o->world->disturbed.on) {
 		if (!o->publishing)
@@ -129,6 +129,7 @@ static void look_at_all(struct observer *o)
 	paged = s.path == VDSOTIME_PATH_PAGE;
 	o->reads++;
 	o->page_reads += paged;
+	o->usable_reads += o->trusts || o->world->listed;
 	const int64_t values[OBSERVER_CLOCKS] = { s.realtime_ns, s.monotonic_ns, s.monotonic_raw_ns,
 		s.boottime_ns, s.tai_ns };
 	for (int i = 0; i < OBSERVER_CLOCKS; i++) {
@@ -161,6 +162,8 @@ static void look_at_interval(struct observer *o)
 		observer_fail(o, "an interval of no width");
 	if (o->world->sync != WORLD_CLAIMS)
 		observer_fail(o, "an interval that nobody claimed");
+	if (o->world->claimed_x < o->voided_x)
+		observer_fail(o, "an interval by a claim of before the clocks were disturbed");
 	if (o->world->claims_hold && (utc < interval.earliest_ns || utc > interval.latest_ns))
 		observer_fail(o, "true time is %lld ns before, %lld ns after the interval",
 			(long long)(interval.earliest_ns - utc),
@@ -169,6 +172,8 @@ static void look_at_interval(struct observer *o)
 
 void observer_look(struct observer *o)
 {
+	/* nobody publishes meanwhile */
+	o->epoch = observer_epoch(o);
 	look_at_all(o);
 	look_at_one(o);
 	look_at_interval(o);
@@ -179,17 +184,27 @@ void observer_look(struct observer *o)
  * and what the VMClock said, before it looked, the daemon does not know in its next life; and when
  * it was away for long, the counter may have wandered as far as it has jumped.
  */
-static bool nobody_cares(const struct observer *o, uint64_t before_x)
+static bool is_unseen(
+	const struct observer *o, enum world_event event, uint64_t x, uint64_t before_x)
 {
-	const struct disturbance *d = &o->world->disturbed;
 	bool off = o->handle.page->line[0].meta & VDSOTIME_META_OFF;
 	bool away = (double)(o->world->x - before_x) > AWAY_S * o->world->hz;
 
-	if (d->event == WORLD_CLOCKSOURCE)
-		return off || d->x <= o->world->known_x[WORLD_CLOCKSOURCE];
-	if (d->event == WORLD_MOVE)
-		return d->x <= o->world->known_x[WORLD_MOVE];
-	return d->event == WORLD_JUMP && (off || away);
+	if (event == WORLD_CLOCKSOURCE)
+		return off || x <= o->world->known_x[WORLD_CLOCKSOURCE];
+	if (event == WORLD_MOVE)
+		return x <= o->world->known_x[WORLD_MOVE];
+	return event == WORLD_JUMP && (off || away);
+}
+
+/* Claims of before what the daemon has just seen, and nothing else with it, are void from now. */
+static void note_voided(struct observer *o, uint64_t before_x)
+{
+	const struct disturbance *d = &o->world->disturbed;
+	const struct voiding *v = &o->world->voided;
+
+	if (v->x == d->x && v->event == d->event && !is_unseen(o, v->event, v->x, before_x))
+		o->voided_x = v->x;
 }
 
 void observer_published(struct observer *o, uint64_t since_x)
@@ -209,10 +224,11 @@ void observer_published(struct observer *o, uint64_t since_x)
 	}
 	if (!d->on || d->x > since_x)
 		return;
-	if (epoch == d->epoch && !nobody_cares(o, before_x))
+	if (epoch == d->epoch && !is_unseen(o, d->event, d->x, before_x))
 		observer_fail(o, "no new epoch %.3f ms after a disturbance (%s)",
 			(double)(o->world->x - d->x) / o->world->hz * 1e3,
 			world_event_name(d->event));
+	note_voided(o, before_x);
 	o->disturbances++;
 	d->on = false;
 }

@@ -5,8 +5,9 @@
  *
  * At each look: no clock goes back unless the epoch has changed; a clock of the page is as near to
  * the kernel's as the page says; true time lies in the interval when whoever disciplines the clock
- * claims truly.  From a disturbance until the daemon has sampled the clocks again nothing is
- * expected but that the epoch has changed by then.
+ * claims truly; and no claim of before what disturbs the clocks makes one after.  From a
+ * disturbance until the daemon has sampled the clocks again nothing is expected but that the epoch
+ * has changed by then.
  */
 #ifndef TESTS_SIM_OBSERVER_H
 #define TESTS_SIM_OBSERVER_H
@@ -25,13 +26,17 @@ struct observer {
 	struct vdsotime handle;
 	int64_t last_ns[OBSERVER_CLOCKS];
 	uint64_t last_epoch[OBSERVER_CLOCKS];
+	uint64_t epoch; /* at this look */
 	bool publishing; /* time may go back, if the epoch is changed in the end */
 	bool owed;
 	uint64_t published_x; /* when the daemon did so last */
+	uint64_t voided_x; /* claims of before then are void, and the daemon knows it */
 	uint64_t owed_epoch;
 	bool failed;
 	char why[256]; /* the first failure */
+	bool trusts; /* the daemon goes by the counter whatever the kernel lists */
 	uint64_t reads, page_reads, intervals, disturbances;
+	uint64_t usable_reads; /* where the counter is to be used */
 	uint64_t error_sum_ns, error_max_ns;
 };
 

@@ -83,6 +83,14 @@ static void belie(struct world *w)
 	w->claimed_again_x = NEVER;
 }
 
+/* And whoever sees what has happened must know it. */
+static void void_claims(struct world *w, enum world_event event)
+{
+	belie(w);
+	w->voided.x = w->x;
+	w->voided.event = event;
+}
+
 static void notify(struct world *w)
 {
 	uint64_t x = w->x + world_ticks(w, random_log(&w->random, 10e3, 5e6));
@@ -170,6 +178,7 @@ static void claim(struct world *w, double error_ns)
 		return;
 	}
 	w->timex.maxerror_us = us;
+	w->claimed_x = w->x;
 	if (!w->claims_hold && llabs(us - before_us) > 10000)
 		w->claimed_again_x = w->x;
 }
@@ -215,7 +224,7 @@ static void on_frequency(struct world *w)
 	belie(w);
 	w->timex.tick_us = 10000;
 	if (random_once_in(&w->random, 3))
-		w->timex.tick_us += (int64_t)random_between(&w->random, -450, 450);
+		w->timex.tick_us += (int64_t)random_between(&w->random, -950, 950);
 	w->timex.frequency = llround(random_between(&w->random, -500, 500) * 65536);
 	set_rates(w);
 }
@@ -235,7 +244,7 @@ static void on_step(struct world *w)
 	if (world_clock(w, CLOCK_REALTIME) + (int64_t)ns < NSEC_PER_SEC)
 		ns = -ns;
 	disturb(w, WORLD_STEP);
-	belie(w);
+	void_claims(w, WORLD_STEP);
 	w->wall_ns += (int64_t)ns;
 	/* clock_settime() clears the kernel's NTP state, ADJ_SETOFFSET does not */
 	if (random_next(&w->random) & 1) {
@@ -261,7 +270,7 @@ static void on_suspend(struct world *w)
 	uint64_t ticks = ticks_s(w, s);
 
 	disturb(w, WORLD_SUSPEND);
-	belie(w);
+	void_claims(w, WORLD_SUSPEND);
 	w->boot_ns += ns;
 	w->wall_ns += ns;
 	if (w->suspend_stops_counter) {
@@ -286,6 +295,10 @@ static void on_pause(struct world *w)
 	w->utc.ns0 += (int64_t)(random_log(&w->random, 0.01, 100) * 1e9);
 }
 
+/*
+ * Forward, it may be the guest whose clocks stood still while its counter and the world went on;
+ * back, its counter that was set.
+ */
 static void on_jump(struct world *w)
 {
 	double s = random_sign(&w->random) * random_log(&w->random, 500e-6, 1000);
@@ -293,6 +306,9 @@ static void on_jump(struct world *w)
 	if (w->on_counter)
 		return;
 	disturb(w, WORLD_JUMP);
+	void_claims(w, WORLD_JUMP);
+	if (s > 0)
+		w->utc.ns0 += (int64_t)(s * 1e9);
 	w->counter_offset += (uint64_t)(int64_t)(s * w->hz);
 }
 
@@ -311,9 +327,21 @@ static void on_clocksource(struct world *w)
 	disturb(w, WORLD_CLOCKSOURCE);
 }
 
+/* The counter's; the kernel's clocks, which go by another, know nothing of it. */
+static void set_hz(struct world *w, uint64_t khz, double error)
+{
+	double hz = (double)khz * 1000 * (1 + error);
+
+	if (w->hz > 0)
+		w->raw_ns_per_tick *= w->hz / hz;
+	w->khz = khz;
+	w->hz = hz;
+	w->ticks_per_ns = (uint64_t)(hz * 1e-9 * (1 << TICKS_SHIFT));
+}
+
 /*
- * The counter goes on from somewhere else, often too near by for anyone to see it, or, where the
- * kernel goes by it and both go on together, at another rate.
+ * The counter goes on from somewhere else, often too near by for anyone to see it, and at another
+ * rate: where the kernel goes by it, both go on together.
  */
 static void on_move(struct world *w)
 {
@@ -322,12 +350,15 @@ static void on_move(struct world *w)
 	if (!w->vmclock)
 		return;
 	disturb(w, WORLD_MOVE);
-	belie(w);
+	void_claims(w, WORLD_MOVE);
 	w->utc.ns0 += (int64_t)(random_log(&w->random, 0.01, 100) * 1e9);
-	if (w->on_counter)
+	if (w->on_counter) {
 		w->drift = random_between(&w->random, -40e-6, 40e-6);
-	else
+	} else {
 		w->counter_offset += (uint64_t)(int64_t)(s * w->hz);
+		set_hz(w, (uint64_t)(random_between(&w->random, 0.8, 1.2) * (double)w->first_khz),
+			random_between(&w->random, -30e-6, 30e-6));
+	}
 	set_rates(w);
 	w->vmclock->marker = htole64(le64toh(w->vmclock->marker) + 1);
 	if (random_next(&w->random) & 1)
@@ -450,6 +481,8 @@ static void pass_some(struct world *w, uint64_t ns)
 		ticks += world_ticks(w, random_log(&w->random, 1e3, 50e3));
 	else if ((chance >> 18 & 0x3fff) == 0)
 		ticks += world_ticks(w, random_log(&w->random, 50e3, 20e6));
+	else if ((chance >> 32 & 0xfffff) == 0)
+		ticks += world_ticks(w, random_log(&w->random, 20e6, 2e9));
 	world_pass(w, ticks + 1);
 }
 
@@ -498,19 +531,19 @@ static int os_counter_warp(void *ctx, uint64_t duration_ns, struct os_warp *ret)
 	return 0;
 }
 
-/* CPUs neither come nor go. */
+/* CPUs neither come nor go, but for a suspend; their counters agree. */
 static int os_counter_warp_start(void *ctx, uint64_t duration_ns)
 {
 	(void)ctx;
 	(void)duration_ns;
-	return -EAGAIN;
+	return 0;
 }
 
 static int os_counter_warp_poll(void *ctx, struct os_warp *ret)
 {
 	(void)ctx;
-	(void)ret;
-	return -EAGAIN;
+	*ret = (struct os_warp){ .cpus = 2 };
+	return 0;
 }
 
 static int os_clock_gettime_ns(void *ctx, int32_t clock_id, int64_t *ret)
@@ -700,9 +733,8 @@ void world_init(struct world *w, uint64_t seed, uint64_t (*page_epoch)(void))
 
 	w->x = w->start_x = (uint64_t)random_log(r, 1e9, 1e17);
 	w->monotonic.x0 = w->raw.x0 = w->utc.x0 = w->x;
-	w->khz = (uint64_t)random_log(r, 800e3, 5e6);
-	w->hz = (double)w->khz * 1000 * (1 + random_between(r, -30e-6, 30e-6));
-	w->ticks_per_ns = (uint64_t)(w->hz * 1e-9 * (1 << TICKS_SHIFT));
+	w->first_khz = (uint64_t)random_log(r, 800e3, 5e6);
+	set_hz(w, w->first_khz, random_between(r, -30e-6, 30e-6));
 	w->quantum_ticks = random_next(r) & 1 ? 1 : 1 + random_below(r, w->khz / 100000);
 	w->on_counter = !random_once_in(r, 4);
 	w->listed = w->on_counter || !random_once_in(r, 8);

@@ -55,6 +55,12 @@ struct disturbance {
 	enum world_event event; /* the first */
 };
 
+/* When claims made before were voided last, and by what that can be seen. */
+struct voiding {
+	uint64_t x;
+	enum world_event event;
+};
+
 struct world {
 	struct random random;
 	uint64_t x;
@@ -62,6 +68,7 @@ struct world {
 	double hz; /* ticks a second, by true time */
 	uint64_t ticks_per_ns; /* the same in fixed point, for short times */
 	uint64_t khz; /* as the kernel registered them */
+	uint64_t first_khz; /* of the first host */
 	uint64_t quantum_ticks; /* the counter moves in such steps */
 	uint64_t counter_offset; /* counter = x + this */
 	uint64_t counter_x; /* where the counter was read last */
@@ -79,6 +86,8 @@ struct world {
 	double untold; /* rate that timex does not have */
 	enum world_sync sync;
 	bool claims_hold; /* what is claimed is true, and the daemon can have seen it */
+	uint64_t claimed_x; /* where anything was claimed last */
+	struct voiding voided;
 	uint64_t claimed_again_x; /* where it was claimed what will be true; UINT64_MAX: nowhere */
 
 	double mean_s[WORLD_EVENTS]; /* between two of a kind; 0: never */
