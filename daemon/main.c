@@ -103,7 +103,7 @@ static bool renew_status(struct daemon *d)
 static void notify_ready(struct daemon *d)
 {
 	(void)renew_status(d);
-	service_notify_ready(d->status);
+	service_notify_ready(&d->service, d->status);
 }
 
 static int load_config(struct daemon *d, struct server_refused_configuration *refused)
@@ -140,14 +140,14 @@ static int reload(void *data, struct server_refused_configuration *refused)
 {
 	struct daemon *d = data;
 
-	service_notify_reloading(monotonic_ns(d));
+	service_notify_reloading(&d->service, monotonic_ns(d));
 	int r = load_config(d, refused);
 	d->refusal[0] = 0;
 	if (r < 0) {
 		report_refusal(refused, d->refusal, sizeof(d->refusal));
 		snprintf(d->status, sizeof(d->status),
 			"Serving; configuration refused, the former stays: %s", d->refusal);
-		service_notify_ready(d->status);
+		service_notify_ready(&d->service, d->status);
 		return r;
 	}
 	if (d->config.server.peers_max != server_limits(d->server)->peers_max)
@@ -179,11 +179,12 @@ static bool setting(void *data, size_t number, struct server_setting *ret)
 static void schedule_tick(struct daemon *d, uint64_t after_ns)
 {
 	loop_timer_start(d->tick, after_ns);
+	service_notify_owed(&d->service);
 	if (d->service.watchdog_ns == 0)
 		return;
 	int64_t now = monotonic_ns(d);
 	if (now - d->alive_ns >= (int64_t)(d->service.watchdog_ns / 4)) {
-		service_notify_alive();
+		service_notify_alive(&d->service);
 		d->alive_ns = now;
 	}
 }
@@ -202,7 +203,7 @@ static void on_event(void *data, const struct event *e)
 
 	report_event(e);
 	if (renew_status(d))
-		service_notify_status(d->status);
+		service_notify_status(&d->service, d->status);
 	server_event(d->server);
 }
 
@@ -228,7 +229,7 @@ static void on_signal(void *data, int signum)
 		return;
 	}
 	d->stopping = true;
-	service_notify_stopping();
+	service_notify_stopping(&d->service);
 	server_stop(d->server, STOP_TIMEOUT_NS, on_stopped, d);
 }
 
@@ -328,7 +329,8 @@ static void keep_page(struct daemon *d)
 			"The page of an earlier life was taken over");
 	if (!d->service.notified)
 		return;
-	if (status.page_restored || service_keep_page(keeper_page_store_fd(d->keeper)) == 0)
+	int fd = keeper_page_store_fd(d->keeper);
+	if (status.page_restored || service_keep_page(&d->service, fd) == 0)
 		keeper_page_stored(d->keeper);
 }
 

@@ -2,6 +2,7 @@
 """A real vdsotimed in a directory of its own, with this process in the place of the service manager."""
 
 import array
+import contextlib
 import json
 import os
 import signal
@@ -45,6 +46,14 @@ class Manager:
             if message and key in message:
                 return message
         raise AssertionError(f"no {key}= within {timeout_s} s; told: {self.told}")
+
+    def fill(self):
+        """From here on it has no room for a message, until it receives."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    s.sendto(b"FULL=1", self.path)
 
     def close(self):
         self.socket.close()

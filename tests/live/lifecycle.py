@@ -7,6 +7,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import tempfile
 import time
 
 import tap
-from daemon import PATIENCE_S, Daemon, varlink
+from daemon import PATIENCE_S, Daemon, Manager, varlink
 
 
 def run(program, *args, **variables):
@@ -382,6 +383,60 @@ def test_watchdog_hears_of_a_daemon_that_publishes_and_of_no_other(program):
         assert d.manager.receive(1.5) is None
         d.process.send_signal(signal.SIGCONT)
         d.manager.wait_for("WATCHDOG", 5)
+
+
+def test_watchdog_is_answered_when_no_descriptor_is_to_be_had(program):
+    with Daemon(program, environment={"WATCHDOG_USEC": "1000000"}) as d:
+        resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (3, 3))
+        while d.manager.receive(0.01):
+            pass
+        for _ in range(4):
+            d.manager.wait_for("WATCHDOG", 5)
+
+
+def test_service_manager_that_does_not_read_is_not_waited_for(program):
+    with Configured(program, "[Socket]\nMaxPeersPerUser=11\n") as d:
+        d.manager.fill()
+        for limit in (22, 33):
+            d.write(f"[Socket]\nMaxPeersPerUser={limit}\n")
+            d.process.send_signal(signal.SIGHUP)
+            end = time.monotonic() + PATIENCE_S
+            while d.status()["clients"]["peersPerUserMaximum"] != limit:
+                assert time.monotonic() < end
+        d.write("[Socket]\nMaxPeersPerUser=all\n")
+        assert_in("Configuration", varlink(d.runtime_dir, "org.vdsotime.Time.Reload")["error"])
+
+        # It is told when it reads again, of the last of them.
+        reloading = d.manager.wait_for("RELOADING")
+        assert int(reloading["MONOTONIC_USEC"]) > 0
+        ready = d.manager.receive(PATIENCE_S)
+        assert_equal(ready["READY"], "1")
+        assert_in("MaxPeersPerUser=all", ready["STATUS"])
+        assert d.manager.receive(0.5) is None
+
+        # Nor does it keep the daemon from its end.
+        d.manager.fill()
+        assert_equal(d.stop(), 0)
+
+
+def test_page_is_handed_over_to_a_service_manager_that_is_slow(program):
+    with tempfile.TemporaryDirectory() as folder:
+        manager = Manager(os.path.join(folder, "notify"))
+        manager.fill()
+        process = subprocess.Popen(
+            [program, f"--runtime-dir={folder}", "--config=/dev/null"],
+            env=dict(os.environ, NOTIFY_SOCKET=manager.path),
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            time.sleep(0.2)
+            manager.wait_for("READY")
+            assert "page" in manager.kept
+        finally:
+            process.terminate()
+            code = process.wait(PATIENCE_S)
+            manager.close()
+        assert_equal(code, 0)
 
 
 def test_it_runs_without_a_service_manager(program):

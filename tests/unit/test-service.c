@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -94,6 +95,38 @@ static const char *told(int *ret_fd)
 	return text;
 }
 
+static void tell_each(struct service *s)
+{
+	service_notify_alive(s);
+	service_notify_stopping(s);
+	service_notify_status(s, "not this one");
+	service_notify_ready(s, "all is well");
+	service_notify_reloading(s, 1000);
+	service_notify_reloading(s, 1234567);
+}
+
+/* Until there is no room for another; how many went. */
+static int fill(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un to = address("notify");
+	int n = 0;
+
+	while (sendto(fd, "FULL", 4, MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to)) == 4)
+		n++;
+	assert_int_equal(errno, EAGAIN);
+	close(fd);
+	return n;
+}
+
+static void drain(int n)
+{
+	int fd;
+
+	while (n-- > 0)
+		assert_string_equal(told(&fd), "FULL");
+}
+
 /* Puts fds at 3 and on, as an exec by the service manager would. */
 static void pass(const int *fds, unsigned int n, const char *names)
 {
@@ -135,9 +168,9 @@ static void test_without_a_service_manager_nothing_happens(void **state)
 	assert_int_equal(s.watchdog_ns, 0);
 	for (enum service_fd i = 0; i < SERVICE_FDS; i++)
 		assert_int_equal(service_take_fd(&s, i), -1);
-	service_notify_ready("text");
-	service_notify_stopping();
-	assert_int_equal(service_keep_page(0), -ENOTCONN);
+	service_notify_ready(&s, "text");
+	service_notify_stopping(&s);
+	assert_int_equal(service_keep_page(&s, 0), -ENOTCONN);
 	assert_string_equal(logged, "");
 	service_deinit(&s);
 	service_deinit(&s);
@@ -195,15 +228,15 @@ static void test_the_manager_is_told(void **state)
 	be_managed();
 	assert_int_equal(service_init(&s), 0);
 	assert_true(s.notified);
-	service_notify_ready("all is well");
+	service_notify_ready(&s, "all is well");
 	assert_string_equal(told(&fd), "READY=1\nSTATUS=all is well");
-	service_notify_status("still");
+	service_notify_status(&s, "still");
 	assert_string_equal(told(&fd), "STATUS=still");
-	service_notify_reloading(1234567);
+	service_notify_reloading(&s, 1234567);
 	assert_string_equal(told(&fd), "RELOADING=1\nMONOTONIC_USEC=1234");
-	service_notify_alive();
+	service_notify_alive(&s);
 	assert_string_equal(told(&fd), "WATCHDOG=1");
-	service_notify_stopping();
+	service_notify_stopping(&s);
 	assert_string_equal(told(&fd), "STOPPING=1\nSTATUS=Stopping");
 	service_deinit(&s);
 }
@@ -218,7 +251,7 @@ static void test_the_page_replaces_the_one_kept(void **state)
 	be_managed();
 	assert_int_equal(service_init(&s), 0);
 	int page = memfd_create("page", MFD_CLOEXEC);
-	assert_int_equal(service_keep_page(page), 0);
+	assert_int_equal(service_keep_page(&s, page), 0);
 	assert_string_equal(told(&fd), "FDSTOREREMOVE=1\nFDNAME=page");
 	assert_string_equal(told(&fd), "FDSTORE=1\nFDNAME=page\nFDPOLL=0");
 	assert_int_equal(fstat(page, &ours), 0);
@@ -229,14 +262,143 @@ static void test_the_page_replaces_the_one_kept(void **state)
 	service_deinit(&s);
 }
 
-static void test_a_manager_that_has_gone_does_no_harm(void **state)
+static void test_an_abstract_address_will_do(void **state)
 {
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct service s = SERVICE_NULL;
+	int fd;
+
+	(void)state;
+	/* As long as there may be, and without a zero at its end. */
+	char name[sizeof(a.sun_path) + 1] = { 0 };
+	memset(name, 'n', sizeof(name) - 1);
+	int used = snprintf(name, sizeof(name), "@vdsotime-test-%d-", (int)getpid());
+	name[used] = 'n';
+	memcpy(a.sun_path + 1, name + 1, sizeof(a.sun_path) - 1);
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(manager, (const struct sockaddr *)&a, sizeof(a)), 0);
+	setenv("NOTIFY_SOCKET", name, 1);
+	assert_int_equal(service_init(&s), 0);
+	service_notify_alive(&s);
+	assert_string_equal(told(&fd), "WATCHDOG=1");
+	service_deinit(&s);
+}
+
+static void test_addresses_of_no_use_are_told(void **state)
+{
+	struct service s = SERVICE_NULL;
+	char long_path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1] = { 0 };
+
+	(void)state;
+	memset(long_path, '/', sizeof(long_path) - 1);
+	const char *const addresses[] = { "", "@", "notify", "vsock:2:1234", long_path };
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		logged[0] = 0;
+		setenv("NOTIFY_SOCKET", addresses[i], 1);
+		assert_int_equal(service_init(&s), 0);
+		assert_false(s.notified);
+		assert_non_null(strstr(logged, "$NOTIFY_SOCKET: "));
+		assert_non_null(strstr(logged, addresses[i]));
+		service_notify_alive(&s);
+		assert_int_equal(service_keep_page(&s, 0), -ENOTCONN);
+		service_deinit(&s);
+	}
+}
+
+static void test_the_manager_is_told_when_no_descriptor_is_to_be_had(void **state)
+{
+	struct service s = SERVICE_NULL;
+	struct rlimit limit, none;
+	int fd;
+
 	(void)state;
 	be_managed();
+	assert_int_equal(service_init(&s), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	service_notify_alive(&s);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_string_equal(told(&fd), "WATCHDOG=1");
+	service_deinit(&s);
+}
+
+static void assert_each_is_told(void)
+{
+	int fd;
+
+	assert_string_equal(told(&fd), "RELOADING=1\nMONOTONIC_USEC=1234");
+	assert_string_equal(told(&fd), "READY=1\nSTATUS=all is well");
+	assert_string_equal(told(&fd), "STOPPING=1\nSTATUS=Stopping");
+	assert_string_equal(told(&fd), "WATCHDOG=1");
+	assert_string_equal(told(&fd), "");
+}
+
+/* Should it be waited for, this test hangs. */
+static void test_a_manager_that_does_not_read_is_told_later(void **state)
+{
+	struct service s = SERVICE_NULL;
+	int fd;
+
+	(void)state;
+	be_managed();
+	assert_int_equal(service_init(&s), 0);
+	int n = fill();
+	tell_each(&s);
+	service_notify_owed(&s);
+	drain(n);
+	assert_string_equal(told(&fd), "");
+	service_notify_owed(&s);
+	assert_each_is_told();
+	service_notify_owed(&s);
+	assert_string_equal(told(&fd), "");
+
+	/* Room for one: the next is not told before it, and a newer status in its stead. */
+	n = fill();
+	service_notify_status(&s, "old");
+	service_notify_stopping(&s);
+	drain(1);
+	service_notify_status(&s, "new");
+	drain(n - 1);
+	assert_string_equal(told(&fd), "STATUS=new");
+	service_notify_owed(&s);
+	assert_string_equal(told(&fd), "STOPPING=1\nSTATUS=Stopping");
+	assert_string_equal(told(&fd), "");
+	service_deinit(&s);
+}
+
+static void test_a_manager_that_comes_back_is_told_what_it_missed(void **state)
+{
+	struct service s = SERVICE_NULL;
+
+	(void)state;
+	be_managed();
+	assert_int_equal(service_init(&s), 0);
 	close(manager);
 	manager = -1;
-	service_notify_ready("text");
-	assert_true(service_keep_page(0) < 0);
+	tell_each(&s);
+	assert_int_equal(service_keep_page(&s, 0), -ECONNREFUSED);
+	assert_int_equal(unlink(scratch_path("notify")), 0);
+	service_notify_owed(&s);
+	assert_int_equal(service_keep_page(&s, 0), -ENOENT);
+	be_managed();
+	service_notify_owed(&s);
+	assert_each_is_told();
+	service_deinit(&s);
+}
+
+static void test_the_page_does_not_wait_for_ever(void **state)
+{
+	struct service s = SERVICE_NULL;
+
+	(void)state;
+	be_managed();
+	assert_int_equal(service_init(&s), 0);
+	fill();
+	assert_int_equal(service_keep_page(&s, 0), -EAGAIN);
+	assert_string_equal(logged,
+		"the service manager does not keep the page: Resource temporarily unavailable\n");
+	service_deinit(&s);
 }
 
 static void test_watchdog_interval_is_taken(void **state)
@@ -286,7 +448,12 @@ int main(void)
 		TEST(test_descriptors_of_no_use_are_closed_with_a_warning),
 		TEST(test_the_manager_is_told),
 		TEST(test_the_page_replaces_the_one_kept),
-		TEST(test_a_manager_that_has_gone_does_no_harm),
+		TEST(test_an_abstract_address_will_do),
+		TEST(test_addresses_of_no_use_are_told),
+		TEST(test_the_manager_is_told_when_no_descriptor_is_to_be_had),
+		TEST(test_a_manager_that_does_not_read_is_told_later),
+		TEST(test_a_manager_that_comes_back_is_told_what_it_missed),
+		TEST(test_the_page_does_not_wait_for_ever),
 		TEST(test_watchdog_interval_is_taken),
 		TEST(test_journal_is_known_by_its_inode),
 	};
