@@ -14,7 +14,7 @@ static const char usage[] =
 	"\n"
 	"  --runtime-dir=DIR   where the sockets are (/run/vdsotimed)\n"
 	"  --config=FILE       read this file alone\n"
-	"  --check-config      tell what is wrong with the configuration, and leave\n"
+	"  --check-config      tell what is wrong with the configuration, and exit\n"
 	"  --log-level=LEVEL   error, warning, notice, info, debug\n"
 	"  -h, --help          show this\n"
 	"  --version           show the version\n"

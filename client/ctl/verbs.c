@@ -23,8 +23,8 @@ static const struct verb_option now_options[] = {
 
 static const struct verb_option vdso_options[] = {
 	{ "dump", 0, "FILE", "write the image as an ELF file" },
-	{ "image", 0, "FILE", "of this file, of any machine" },
-	{ "pid", 0, "PID", "of this process; default: the own" },
+	{ "image", 0, "FILE", "show the vDSO in FILE, of any machine" },
+	{ "pid", 0, "PID", "of process PID; default: vdsotimectl itself" },
 	{ 0 },
 };
 
