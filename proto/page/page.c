@@ -91,8 +91,8 @@ static int ring_load(
 /*
  * The last line whose counter is not after the stamp, among generations below newest.  Within a
  * ring's length counters rise with their generations, since a counter that begins anew leaves out
- * as many, so halving finds it.  With a line that is lost (written over just now,
- * or spoiled) go all older ones, also if one was found: it may have been the one in force.
+ * as many, so halving finds it.  A line that is lost (just overwritten, or spoiled) makes all
+ * older ones unusable, even one already found: it may itself have been the one in force.
  */
 static int ring_find(const struct vdsotime_page *page, uint64_t newest, uint64_t stamp,
 	struct vdsotime_line *ret)
