@@ -9,8 +9,6 @@
  * many processes that burn the same CPU and do not know the daemon: flood/hog is what the daemon
  * answers for.  Quiet, hog and flood take turns, so that a change of the machine meets all three.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,86 +19,45 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/flood-mode.h"
 #include "tests/bench/stamp-load.h"
 
 #define ROUNDS 5
 #define PINGS 2000
 #define PINGS_AT_ONCE 100
 #define PHASE_NS INT64_C(1000000000)
-#define MANY 200
-#define FLOOD_UID 12345
+#define SET_UP_MS 30000
+#define ATTACHES 10 /* in each phase */
 
-/* Keep as many packets of 256 under way on each of count connections as the socket takes. */
-static void send_packets(int count)
+enum phase { QUIET, HOG, FLOOD, PHASES };
+
+static uint32_t mode_chosen; /* 0: all; else its place, from 1 */
+static uint32_t uids = 1;
+static uint32_t connections; /* 0: as the mode has it */
+
+static int ready_fd; /* where a process that floods tells that it is set up */
+
+static const char *mode_word(uint32_t place)
 {
-	static struct stamp_request requests[STAMP_PACKET_MAX];
-	static struct pollfd peers[MANY];
-
-	for (int i = 0; i < STAMP_PACKET_MAX; i++)
-		requests[i] = stamp_stamp(CLOCK_REALTIME);
-	for (int i = 0; i < count; i++)
-		peers[i] =
-			(struct pollfd){ .fd = load_greeted("stamp"), .events = POLLIN | POLLOUT };
-	for (;;) {
-		static struct stamp_record reply[STAMP_PACKET_MAX];
-
-		poll(peers, (nfds_t)count, -1);
-		for (int i = 0; i < count; i++) {
-			if (peers[i].revents & POLLIN)
-				(void)recv(peers[i].fd, reply, sizeof(reply), MSG_DONTWAIT);
-			if (peers[i].revents & POLLOUT)
-				(void)send(peers[i].fd, requests, sizeof(requests), MSG_DONTWAIT);
-		}
-	}
+	return place == 0 ? "all" : flood_modes[place - 1].name;
 }
 
-static void flood_busy(void)
+const struct load_option flood_options[] = {
+	{ .name = "mode", .value = &mode_chosen, .word = mode_word },
+	{ "uids", &uids, 1, LOAD_UIDS_MAX, NULL },
+	{ "connections", &connections, 0, FLOOD_CONNECTIONS_MAX, NULL },
+	{ 0 },
+};
+
+static void tell_ready(uint32_t granted)
 {
-	send_packets(1);
+	if (write(ready_fd, &granted, sizeof(granted)) < 0)
+		_exit(1);
 }
 
-static void flood_many(void)
-{
-	send_packets(MANY);
-}
-
-static void flood_churn(void)
-{
-	for (;;)
-		close(load_greeted("stamp"));
-}
-
-/* The dearest call there is, sent ahead as far as the socket takes it. */
-static void flood_calls(void)
-{
-	static const char call[] = "{\"method\":\"org.vdsotime.Time.GetVdso\"}";
-	static char reply[65536];
-	struct sockaddr_un address = load_address("org.vdsotime.Time");
-	struct pollfd p = { .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
-		.events = POLLIN | POLLOUT };
-
-	if (connect(p.fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		load_die("connect");
-	for (;;) {
-		poll(&p, 1, -1);
-		if (p.revents & POLLIN)
-			(void)recv(p.fd, reply, sizeof(reply), MSG_DONTWAIT);
-		/* a call that is cut would end it */
-		if (p.revents & POLLOUT && send(p.fd, call, sizeof(call), MSG_DONTWAIT) > 0)
-			continue;
-	}
-}
-
-static void hog(void)
-{
-	for (volatile unsigned int n = 0;; n++)
-		;
-}
-
-static pid_t start(void (*body)(void), uid_t uid)
+static pid_t start(const struct flood_mode *mode, uint32_t count, uint32_t number)
 {
 	pid_t pid = fork();
 
@@ -109,9 +66,8 @@ static pid_t start(void (*body)(void), uid_t uid)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	load_pin(0, 0);
 	(void)sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
-	if (geteuid() == 0 && setuid(uid) < 0)
-		_exit(1);
-	body();
+	load_become_user(number);
+	mode->run(count, tell_ready);
 	_exit(1);
 }
 
@@ -125,21 +81,72 @@ static void stop(pid_t pid)
 		fprintf(stderr, "a flood has ended by itself\n");
 }
 
-static double p99_beside(int fd, void (*body)(void))
+/* As many as there are uids; when they are set up, how much they were granted. */
+static uint32_t start_all(const struct flood_mode *mode, uint32_t count, pid_t *ret_pids)
+{
+	uint32_t sum = 0;
+	int pipe_fd[2];
+
+	if (pipe(pipe_fd) < 0)
+		load_die("pipe");
+	ready_fd = pipe_fd[1];
+	for (uint32_t i = 0; i < uids; i++)
+		ret_pids[i] = start(mode, count, i);
+	for (uint32_t i = 0; i < uids; i++) {
+		struct pollfd p = { .fd = pipe_fd[0], .events = POLLIN };
+		uint32_t granted;
+
+		if (poll(&p, 1, SET_UP_MS) <= 0 ||
+			read(pipe_fd[0], &granted, sizeof(granted)) != sizeof(granted))
+			load_die("a flood was not set up");
+		sum += granted;
+	}
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	return sum;
+}
+
+/* How many of some connections are given the page's descriptor. */
+static uint32_t attach_some(void)
+{
+	uint32_t given = 0;
+
+	for (int i = 0; i < ATTACHES; i++) {
+		int fd = load_greeted("stamp");
+
+		given += load_attach(fd);
+		close(fd);
+	}
+	return given;
+}
+
+/* What was found in a phase. */
+struct finding {
+	double p99_ns;
+	uint32_t granted;
+	uint32_t attached;
+};
+
+static struct finding look_beside(int fd, const struct flood_mode *mode, uint32_t count)
 {
 	static int64_t samples[PINGS];
-	pid_t pid = body == NULL ? 0 : start(body, FLOOD_UID);
+	static pid_t pids[LOAD_UIDS_MAX];
+	struct finding f = { 0 };
 	int64_t end_ns;
 	int pings = 0;
 
+	if (mode != NULL)
+		f.granted = start_all(mode, count, pids);
 	usleep(50000);
 	end_ns = load_now_ns() + PHASE_NS;
 	for (; pings < PINGS && load_now_ns() < end_ns; pings += PINGS_AT_ONCE)
 		load_ping(fd, &samples[pings], PINGS_AT_ONCE);
-	if (pid > 0)
-		stop(pid);
+	f.attached = attach_some();
+	for (uint32_t i = 0; mode != NULL && i < uids; i++)
+		stop(pids[i]);
 	usleep(50000);
-	return load_quantile(samples, (size_t)pings, 0.99);
+	f.p99_ns = load_quantile(samples, (size_t)pings, 0.99);
+	return f;
 }
 
 /* In thousandths. */
@@ -148,27 +155,60 @@ static int64_t ratio(double a, double b)
 	return (int64_t)(a / b * 1e3);
 }
 
-static void measure(int fd, const char *name, void (*body)(void))
+static void print_name(const struct flood_mode *mode, uint32_t count)
 {
-	static void (*const quiet)(void) = NULL;
-	void (*const bodies[3])(void) = { quiet, hog, body };
-	int64_t p99_ns[3][ROUNDS];
+	printf("flood, ");
+	if (mode->connections > 0)
+		printf("%u ", count);
+	printf("%s", mode->text);
+	if (uids > 1)
+		printf(", by each of %u uids", uids);
+}
+
+/* What the flood was refused, and what another user was, who was given the page without it. */
+static void print_refusals(
+	const struct flood_mode *mode, uint32_t count, uint32_t granted, uint32_t refused)
+{
+	uint32_t asked = ROUNDS * uids * count;
+
+	if (mode->connections > 0 && granted < asked)
+		printf("; %u of %u of the flood's granted", granted / ROUNDS, asked / ROUNDS);
+	if (refused > 0)
+		printf("; %u of %d other ATTACH refused", refused, ROUNDS * ATTACHES);
+	putchar('\n');
+}
+
+static void measure(int fd, const struct flood_mode *mode)
+{
+	static const struct flood_mode hog = { .run = flood_hog };
+	const struct flood_mode *const modes[PHASES] = { NULL, &hog, mode };
+	uint32_t count = connections > 0 ? connections : mode->connections;
+	int64_t p99_ns[PHASES][ROUNDS];
 	int64_t to_quiet[ROUNDS];
 	int64_t to_hog[ROUNDS];
+	struct finding f[PHASES];
+	uint32_t granted = 0;
+	uint32_t refused = 0;
 
 	for (int round = 0; round < ROUNDS; round++) {
-		for (int i = 0; i < 3; i++)
-			p99_ns[i][round] = (int64_t)p99_beside(fd, bodies[i]);
-		to_quiet[round] = ratio((double)p99_ns[2][round], (double)p99_ns[0][round]);
-		to_hog[round] = ratio((double)p99_ns[2][round], (double)p99_ns[1][round]);
+		for (int i = 0; i < PHASES; i++) {
+			f[i] = look_beside(fd, modes[i], count);
+			p99_ns[i][round] = (int64_t)f[i].p99_ns;
+		}
+		granted += f[FLOOD].granted;
+		refused += f[QUIET].attached - f[FLOOD].attached;
+		to_quiet[round] = ratio((double)p99_ns[FLOOD][round], (double)p99_ns[QUIET][round]);
+		to_hog[round] = ratio((double)p99_ns[FLOOD][round], (double)p99_ns[HOG][round]);
 	}
-	printf("flood, %s: p99 %.1f us quiet, %.1f us beside a hog, %.1f us beside the flood; "
-	       "flood/quiet %.2f, flood/hog %.2f (medians of %d rounds)\n",
-		name, load_quantile(p99_ns[0], ROUNDS, 0.5) / 1e3,
-		load_quantile(p99_ns[1], ROUNDS, 0.5) / 1e3,
-		load_quantile(p99_ns[2], ROUNDS, 0.5) / 1e3,
+	print_name(mode, count);
+	printf(": p99 %.1f us quiet, %.1f us beside a hog, %.1f us beside the flood; "
+	       "flood/quiet %.2f, flood/hog %.2f (medians of %d rounds)",
+		load_quantile(p99_ns[QUIET], ROUNDS, 0.5) / 1e3,
+		load_quantile(p99_ns[HOG], ROUNDS, 0.5) / 1e3,
+		load_quantile(p99_ns[FLOOD], ROUNDS, 0.5) / 1e3,
 		load_quantile(to_quiet, ROUNDS, 0.5) / 1e3,
 		load_quantile(to_hog, ROUNDS, 0.5) / 1e3, ROUNDS);
+	print_refusals(mode, count, granted, refused);
 }
 
 static bool set_policy(pid_t pid, int policy)
@@ -178,19 +218,25 @@ static bool set_policy(pid_t pid, int policy)
 	return sched_setscheduler(pid, policy, &p) == 0;
 }
 
-void load_flood(void)
+const char *flood_wrong(void)
+{
+	return load_uids_wrong(uids);
+}
+
+void flood_run(void)
 {
 	int fd = load_greeted("stamp");
 	bool fifo;
 
+	load_raise_descriptors();
 	load_pin(0, 0);
 	load_pin(load_daemon_pid, 1);
 	fifo = set_policy(0, SCHED_FIFO) && set_policy(load_daemon_pid, SCHED_FIFO);
 	printf("flood: victim and daemon with %s\n", fifo ? "SCHED_FIFO" : "the usual policy");
-	measure(fd, "one connection, packets of 256", flood_busy);
-	measure(fd, "200 connections, packets of 256", flood_many);
-	measure(fd, "connections that come and go", flood_churn);
-	measure(fd, "calls of GetVdso", flood_calls);
+	for (uint32_t i = 0; flood_modes[i].name != NULL; i++) {
+		if (mode_chosen == 0 || mode_chosen == i + 1)
+			measure(fd, &flood_modes[i]);
+	}
 	(void)set_policy(0, SCHED_OTHER);
 	(void)set_policy(load_daemon_pid, SCHED_OTHER);
 	close(fd);

@@ -7,12 +7,22 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
+#define FIRST_UID 12345
+
 char load_folder[64];
 pid_t load_daemon_pid;
+pid_t load_floor_pid;
 
 void load_die(const char *what)
 {
@@ -81,6 +91,9 @@ void load_daemon_start(const char *program)
 			fputs("[Socket]\nMaxPeers=12000\nMaxPeersPerUser=12000\n", f);
 			fclose(f);
 		}
+		/* As a service, which has no leave to pass the limit of descriptors under way. */
+		(void)prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
+		(void)prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN);
 		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 		dup2(null, STDERR_FILENO);
@@ -145,4 +158,106 @@ void load_ping(int fd, int64_t *samples, int count)
 		load_ask(fd, &request, 1);
 		samples[i] = load_now_ns() - began_ns;
 	}
+}
+
+uint32_t load_attach(int fd)
+{
+	struct stamp_request request = stamp_attach();
+	struct stamp_record reply;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = {
+		.msg_iov = &(struct iovec){ &reply, sizeof(reply) },
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *got;
+
+	if (send(fd, &request, sizeof(request), MSG_NOSIGNAL) < 0 || recvmsg(fd, &message, 0) <= 0)
+		return 0;
+	got = CMSG_FIRSTHDR(&message);
+	if (got == NULL || got->cmsg_type != SCM_RIGHTS)
+		return 0;
+	close(*(int *)(void *)CMSG_DATA(got));
+	return 1;
+}
+
+const char *load_uids_wrong(uint32_t uids)
+{
+	return uids > 1 && geteuid() != 0 ? "--uids of more than 1 takes root" : NULL;
+}
+
+void load_become_user(uint32_t number)
+{
+	if (geteuid() == 0 && setuid(FIRST_UID + number) < 0)
+		_exit(1);
+}
+
+void load_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* The floor: what the kernel asks for any answer to a packet, and nothing else. */
+static void floor_serve(int listener)
+{
+	static struct stamp_record records[STAMP_PACKET_MAX];
+	static char packet[STAMP_PACKET_MAX * sizeof(struct stamp_request)];
+	int epoll = epoll_create1(0);
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = listener };
+
+	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+	for (;;) {
+		struct epoll_event ready[64];
+		int n = epoll_wait(epoll, ready, 64, -1);
+
+		for (int i = 0; i < n; i++) {
+			int fd = ready[i].data.fd;
+
+			if (fd == listener) {
+				event.data.fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+				epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
+				continue;
+			}
+			ssize_t bytes = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
+
+			if (bytes <= 0)
+				close(fd);
+			else
+				(void)send(fd, records, 2 * (size_t)bytes,
+					MSG_DONTWAIT | MSG_NOSIGNAL);
+		}
+	}
+}
+
+void load_floor_start(void)
+{
+	struct sockaddr_un address = load_address("floor");
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		chmod(address.sun_path, 0666) < 0 || listen(listener, 64) < 0)
+		load_die("floor");
+	load_floor_pid = fork();
+	if (load_floor_pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		floor_serve(listener);
+	}
+	close(listener);
+}
+
+void load_floor_stop(void)
+{
+	struct sockaddr_un address = load_address("floor");
+
+	kill(load_floor_pid, SIGKILL);
+	waitpid(load_floor_pid, NULL, 0);
+	(void)unlink(address.sun_path);
 }

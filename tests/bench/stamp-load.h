@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the programs that load the stamp socket have in common: a daemon in a directory of its own,
- * connections to it, round trips and their quantiles.  Whatever fails ends the program.
+ * the floor beside it, connections, round trips and their quantiles.  Whatever fails ends the
+ * program.
  */
 #ifndef VDSOTIMED_TESTS_STAMP_LOAD_H
 #define VDSOTIMED_TESTS_STAMP_LOAD_H
@@ -12,6 +13,7 @@
 #include <sys/un.h>
 
 #include "proto/wire/stamp.h"
+#include "tests/bench/load-option.h"
 
 extern char load_folder[64]; /* the runtime directory; made by main */
 extern pid_t load_daemon_pid;
@@ -42,7 +44,38 @@ double load_quantile(int64_t *samples, size_t count, double q);
 /* The round trips of count requests, one after the other, in ns. */
 void load_ping(int fd, int64_t *samples, int count);
 
-/* Other users' round trips beside one who floods; see flood.c. */
-void load_flood(void);
+/* The descriptor of the page was given by ATTACH, and has been closed.  0 or 1. */
+uint32_t load_attach(int fd);
+
+#define LOAD_UIDS_MAX 64
+
+/* Why there cannot be so many; NULL: there can. */
+const char *load_uids_wrong(uint32_t uids);
+
+/* In a child: be another user than root, one for each number from 0.  Nothing, but as root. */
+void load_become_user(uint32_t number);
+
+/* As many descriptors as the hard limit allows, for this process and those it starts. */
+void load_raise_descriptors(void);
+
+/*
+ * The floor: a bare epoll loop in a process of its own that echoes packets of the same sizes on the
+ * socket "floor", of the same type.
+ */
+extern pid_t load_floor_pid;
+void load_floor_start(void);
+void load_floor_stop(void);
+
+/* The loads, each in a file of its name, and what may be chosen of them. */
+extern const struct load_option flood_options[];
+const char *flood_wrong(void);
+void flood_run(void); /* other users' round trips beside one who floods */
+extern const struct load_option idle_options[];
+void idle_run(void);
+extern const struct load_option ticks_options[];
+void ticks_run(void);
+extern const struct load_option load_options[];
+const char *load_wrong(void);
+void load_run(void);
 
 #endif
