@@ -180,11 +180,16 @@ static int events_to_ev(unsigned int events)
 	return (events & LOOP_READ ? EV_READ : 0) | (events & LOOP_WRITE ? EV_WRITE : 0);
 }
 
+static unsigned int events_from_ev(int events)
+{
+	return (events & EV_READ ? (unsigned int)LOOP_READ : 0U) |
+	       (events & EV_WRITE ? (unsigned int)LOOP_WRITE : 0U);
+}
+
 static void io_fire(struct ev_loop *ev, ev_io *io, int events)
 {
 	struct loop_io *w = (struct loop_io *)(void *)io;
-	unsigned int told = (events & EV_READ ? (unsigned int)LOOP_READ : 0U) |
-			    (events & EV_WRITE ? (unsigned int)LOOP_WRITE : 0U);
+	unsigned int told = events_from_ev(events);
 
 	(void)ev;
 	if (events & EV_ERROR)
@@ -228,6 +233,11 @@ void loop_io_events(struct loop_io *w, unsigned int events)
 	ev_io_set(&w->ev, w->ev.fd, wanted);
 	if (wanted != 0)
 		ev_io_start(w->loop->ev, &w->ev);
+}
+
+unsigned int loop_io_watched(struct loop_io *w)
+{
+	return ev_is_active(&w->ev) ? events_from_ev(w->ev.events) : 0;
 }
 
 void loop_io_again(struct loop_io *w)

@@ -60,6 +60,9 @@ int loop_io_new(struct loop *l, int fd, unsigned int events,
 struct loop_io *loop_io_free(struct loop_io *w);
 void loop_io_events(struct loop_io *w, unsigned int events);
 
+/* What it is watched for now. */
+unsigned int loop_io_watched(struct loop_io *w);
+
 /* Counts rounds; wraps. */
 unsigned int loop_round(const struct loop *l);
 

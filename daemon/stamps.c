@@ -100,15 +100,22 @@ static void subscription_end(struct stamp_peer *sp)
 	sp->subscription = (struct subscription){ 0 };
 }
 
+/* While it runs the socket is watched for room, which ends it. */
 static void stall_timer(struct stamp_peer *sp, bool wanted)
 {
 	if (wanted == sp->timed)
 		return;
+
+	unsigned int watched = loop_io_watched(sp->peer.io);
+
 	sp->timed = wanted;
-	if (wanted)
+	if (wanted) {
 		peer_timer_start(&sp->peer, stamps_of(sp)->stall_timeout_ns);
-	else
+		loop_io_events(sp->peer.io, watched | LOOP_WRITE);
+	} else {
 		peer_timer_stop(&sp->peer);
+		loop_io_events(sp->peer.io, watched & ~(unsigned int)LOOP_WRITE);
+	}
 }
 
 /* 0; -EAGAIN: it was lost; else the peer is gone. */
@@ -351,7 +358,9 @@ static int stamp_turn(struct peer *p, unsigned int events)
 	struct stamp_peer *sp = (struct stamp_peer *)p;
 	int r = 0;
 
-	if (p->owing && !(events & LOOP_WRITE))
+	if (!p->owing && events & LOOP_WRITE)
+		stall_timer(sp, false);
+	if (!(events & (p->owing ? LOOP_WRITE : LOOP_READ)))
 		return 0;
 	if (p->owing)
 		r = packet_answer(sp, sp->stalled, sp->stalled_count);

@@ -608,6 +608,72 @@ static void test_stall_that_is_over_holds_nothing(void **state)
 }
 
 /* More often than there is room: who goes in the midst of something leaves nothing. */
+/* Replies of whole packets that a peer's socket takes before one stalls. */
+static unsigned int replies_taken(struct world *w)
+{
+	uint64_t stamps = statistics_of(w, SERVER_STAMP).stamps;
+	unsigned int n = 0;
+	int fd = greeted(w);
+
+	while (statistics_of(w, SERVER_STAMP).stamps == stamps + (uint64_t)n * STAMP_PACKET_MAX) {
+		ask(fd, false, STAMP_PACKET_MAX);
+		turn(w);
+		n++;
+	}
+	close(fd);
+	turn(w);
+	return n - 1;
+}
+
+/*
+ * A tick is lost for want of room, and the next one comes after more than the stall's time: whoever
+ * has taken what there was by then has not stalled, and whoever has not has.
+ */
+static void lose_tick(struct world *w, bool read_it)
+{
+	struct server_options options = w->options;
+	struct stamp_request subscribe = stamp_subscribe(0, 300000, 0);
+	struct stamp_record tick;
+	unsigned int count;
+	int fd;
+
+	options.stall_timeout_ns = 200 * MS;
+	server_configure(w->server, &options);
+	listen_both(w);
+	count = replies_taken(w);
+	fd = greeted(w);
+	assert_int_equal(send(fd, &subscribe, sizeof(subscribe), 0), sizeof(subscribe));
+	turn(w);
+	assert_int_equal(replies(fd), 1);
+	for (unsigned int i = 0; i < count; i++) {
+		ask(fd, false, STAMP_PACKET_MAX);
+		turn(w);
+	}
+	while (statistics_of(w, SERVER_STAMP).ticks_lost == 0)
+		loop_once(w->loop, 1);
+	if (read_it)
+		assert_int_equal(replies(fd), count);
+	while (statistics_of(w, SERVER_STAMP).ticks == 0 && server_charges(w->server) > 0)
+		loop_once(w->loop, 1);
+	assert_int_equal(statistics_of(w, SERVER_STAMP).stalled, !read_it);
+	if (read_it) {
+		assert_int_equal(recv(fd, &tick, sizeof(tick), 0), sizeof(tick));
+		assert_int_equal(tick.op, STAMP_OP_TICK);
+		assert_int_equal(tick.lost, 1);
+	}
+	close(fd);
+}
+
+static void test_who_takes_all_after_a_lost_tick_has_not_stalled(void **state)
+{
+	lose_tick(*state, true);
+}
+
+static void test_who_takes_nothing_after_a_lost_tick_has_stalled(void **state)
+{
+	lose_tick(*state, false);
+}
+
 static void test_those_who_go_in_the_midst_leave_nothing(void **state)
 {
 	struct world *w = *state;
@@ -1473,6 +1539,8 @@ int main(void)
 		TEST(test_stop_waits_for_a_reply_to_be_taken),
 		TEST(test_stop_does_not_wait_for_ever),
 		TEST(test_stall_that_is_over_holds_nothing),
+		TEST(test_who_takes_all_after_a_lost_tick_has_not_stalled),
+		TEST(test_who_takes_nothing_after_a_lost_tick_has_stalled),
 		TEST(test_those_who_go_in_the_midst_leave_nothing),
 		TEST(test_what_is_over_holds_nothing),
 		TEST(test_calls_of_one_are_served_in_turns),
