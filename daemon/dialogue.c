@@ -126,7 +126,7 @@ static void arrange(struct dialogue *d)
 		loop_io_events(d->peer.io, 0);
 	else
 		loop_io_events(d->peer.io, LOOP_READ);
-	if (more && !waits && d->peer.waiting_link == NULL)
+	if (more && !waits && d->peer.waiting[THROTTLE_REQUEST].link == NULL)
 		loop_io_again(d->peer.io);
 }
 
@@ -166,8 +166,9 @@ static int stream_events(struct dialogue *d)
 }
 
 /* Ticks are lost, and counted, when the reply before them is still under way. */
-static int stream_tick(struct dialogue *d, int64_t now_ns)
+static int stream_tick(struct peer *p, int64_t now_ns)
 {
+	struct dialogue *d = (struct dialogue *)p;
 	uint64_t lost = 0;
 	bool due = schedule_take(&d->schedule, now_ns, &lost);
 	bool blocked = d->reply.text != NULL;
@@ -185,17 +186,10 @@ static int stream_tick(struct dialogue *d, int64_t now_ns)
 	return r;
 }
 
-static void stream_due(void *data)
-{
-	struct dialogue *d = data;
-
-	peer_settle(&d->peer, stream_tick(d, peer_set_now_ns(d->peer.set)));
-}
-
 /* A method has left a stream: 0, or negative where there is no room for it. */
 static int stream_begin(struct dialogue *d, const struct varlink_stream *stream)
 {
-	int r = peer_subscribe(&d->peer, stream_due);
+	int r = peer_subscribe(&d->peer);
 
 	if (r < 0)
 		return r;
@@ -347,6 +341,7 @@ static void dialogue_gone(struct peer *p)
 
 static const struct peer_calls dialogue_calls = {
 	.turn = dialogue_turn,
+	.tick = stream_tick,
 	.expired = dialogue_expired,
 	.gone = dialogue_gone,
 };

@@ -88,7 +88,15 @@ int peer_hold(struct peer *p, uint64_t bytes)
 	return r;
 }
 
-int peer_subscribe(struct peer *p, void (*due)(void *data))
+static void tick_due(void *data)
+{
+	struct peer *p = data;
+
+	if (!throttle_hold_tick(p))
+		peer_tick(p);
+}
+
+int peer_subscribe(struct peer *p)
 {
 	struct peer_set *set = p->set;
 	int r = quota_charge_subscription(set->quota, p->user);
@@ -100,7 +108,7 @@ int peer_subscribe(struct peer *p, void (*due)(void *data))
 	}
 	if (r < 0)
 		return r;
-	r = loop_timer_new(set->loop, due, p, &p->ticks);
+	r = loop_timer_new(set->loop, tick_due, p, &p->ticks);
 	if (r < 0) {
 		peer_let_go(p, loop_watcher_bytes());
 		quota_release_subscription(set->quota, p->user);
@@ -114,6 +122,7 @@ void peer_unsubscribe(struct peer *p)
 {
 	if (p->ticks == NULL)
 		return;
+	throttle_leave(p, THROTTLE_TICK);
 	p->ticks = loop_timer_free(p->ticks);
 	peer_let_go(p, loop_watcher_bytes());
 	quota_release_subscription(p->set->quota, p->user);
@@ -126,7 +135,7 @@ static void peer_close(struct peer *p, bool gently)
 	struct quota_user *user = p->user;
 	int fd = p->fd;
 
-	throttle_leave(p);
+	throttle_leave(p, THROTTLE_REQUEST);
 	loop_io_free(p->io);
 	loop_timer_free(p->timer);
 	peer_unlink(p);
@@ -153,7 +162,7 @@ bool peer_keeps_descriptor(struct peer *p)
 
 static void peer_linger(struct peer *p)
 {
-	throttle_leave(p);
+	throttle_leave(p, THROTTLE_REQUEST);
 	peer_unsubscribe(p);
 	p->io = loop_io_free(p->io);
 	discard_input(p->fd);
@@ -261,7 +270,8 @@ void peer_set_drain(struct peer_set *set)
 	set->draining = true;
 	for (struct peer *p = set->first; p != NULL; p = next) {
 		next = p->next;
-		throttle_leave(p);
+		throttle_leave(p, THROTTLE_REQUEST);
+		throttle_leave(p, THROTTLE_TICK);
 		p->drain_bytes = queued_bytes(p->fd);
 		peer_settle(p, 0);
 	}
@@ -286,13 +296,28 @@ void peer_charge_requests(struct peer *p, uint32_t count, int64_t now_ns)
 	quota_charge_requests(p->set->quota, p->user, count, now_ns);
 }
 
+static uint64_t since_ns(const struct peer_set *set, int64_t began_ns)
+{
+	int64_t now_ns = peer_set_now_ns(set);
+
+	return now_ns > began_ns ? (uint64_t)(now_ns - began_ns) : 0;
+}
+
 void peer_served(struct peer *p, int64_t began_ns)
 {
-	int64_t now_ns = peer_set_now_ns(p->set);
-	uint64_t ns = now_ns > began_ns ? (uint64_t)(now_ns - began_ns) : 0;
+	uint64_t ns = since_ns(p->set, began_ns);
 
 	statistics_served(&p->set->statistics, ns);
 	throttle_served(p, ns);
+}
+
+void peer_tick(struct peer *p)
+{
+	int64_t began_ns = peer_set_now_ns(p->set);
+	int r = p->set->calls->tick(p, began_ns);
+
+	throttle_served(p, since_ns(p->set, began_ns));
+	peer_settle(p, r);
 }
 
 int64_t peer_set_now_ns(const struct peer_set *set)

@@ -42,6 +42,11 @@ struct peer_calls {
 	 * for. Serves at most PEER_TURN frames.  0, or negative: close it.
 	 */
 	int (*turn)(struct peer *p, unsigned int events);
+	/*
+	 * A tick of its subscription is due, or was a while ago. now_ns: MONOTONIC.  0, or
+	 * negative: close it.
+	 */
+	int (*tick)(struct peer *p, int64_t now_ns);
 	/* Its time is over: count why.  It is closed after this. */
 	void (*expired)(struct peer *p);
 	/* It is gone: release what the conversation holds, and the memory of p itself. */
@@ -75,8 +80,7 @@ struct peer {
 	struct loop_timer *ticks; /* of its subscription; NULL: it has none */
 	int fd;
 	uint64_t held_bytes; /* charged to the user */
-	struct peer *waiting_next; /* these three are throttle.c's */
-	struct peer **waiting_link; /* NULL: it does not wait */
+	struct throttle_place waiting[THROTTLE_CAUSES]; /* these two are throttle.c's */
 	bool admitted;
 	bool owing; /* the conversation has a reply under way, or frames that are not served yet */
 	bool descriptor_sent; /* set by the conversation; see peer_keeps_descriptor() */
@@ -103,9 +107,12 @@ void peer_set_close(struct peer_set *set);
 
 /*
  * Close p if r, as a conversation's turn returned it, says so; to be called with whatever comes
- * back from serving it outside its turn (a subscription's tick).
+ * back from serving it outside its turn.
  */
 void peer_settle(struct peer *p, int r);
+
+/* Serve a tick of p now, and charge its user's turn for it.  p may be gone afterwards. */
+void peer_tick(struct peer *p);
 
 /*
  * bytes more, or fewer, are held for p; what is held at the end goes with it.  0, or -ENOBUFS: its
@@ -115,10 +122,11 @@ int peer_hold(struct peer *p, uint64_t bytes);
 void peer_let_go(struct peer *p, uint64_t bytes);
 
 /*
- * Give p a subscription: p->ticks, which calls due with p and is not started yet.  0; -EDQUOT or
- * -ENOBUFS, which are the caller's to count once they are told; -ENOSPC.
+ * Give p a subscription: p->ticks, after which it has a tick, in its user's turn, and which is not
+ * started yet.  0; -EDQUOT or -ENOBUFS, which are the caller's to count once they are told;
+ * -ENOSPC.
  */
-int peer_subscribe(struct peer *p, void (*due)(void *data));
+int peer_subscribe(struct peer *p);
 
 /*
  * May a descriptor that p was sent still wait to be taken?  It is so while anything waits that was

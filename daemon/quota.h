@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "daemon/slab.h"
+#include "daemon/throttle.h"
 
 struct quota_limits {
 	uint32_t peers_max; /* in all */
@@ -38,7 +39,6 @@ struct quota_limits {
 #define QUOTA_REQUESTS_MAX 256
 
 struct loop_timer;
-struct peer;
 
 /* A user while it is charged for something; the quota's own. */
 struct quota_user {
@@ -49,9 +49,9 @@ struct quota_user {
 	int64_t paid_ns; /* MONOTONIC: all that it has asked for is paid for then */
 	unsigned int round; /* these six are throttle.c's */
 	uint64_t turn_ns;
-	struct peer *waiting;
-	struct peer **waiting_end;
-	struct loop_timer *waiting_timer;
+	struct throttle_queue waiting[THROTTLE_CAUSES];
+	enum throttle_cause cause; /* of the last turn */
+	struct loop_timer *waiting_timer; /* NULL: nobody waits */
 	int64_t swept_ns;
 	struct quota_user *next;
 };

@@ -161,11 +161,10 @@ static int subscription_tick(struct stamp_peer *sp)
 	return 0;
 }
 
-static void subscription_due(void *data)
+static int stamp_tick(struct peer *p, int64_t now_ns)
 {
-	struct stamp_peer *sp = data;
+	struct stamp_peer *sp = (struct stamp_peer *)p;
 	struct subscription *sub = &sp->subscription;
-	int64_t now_ns = peer_set_now_ns(sp->peer.set);
 	uint64_t skipped = 0;
 	int r = 0;
 
@@ -173,9 +172,9 @@ static void subscription_due(void *data)
 		subscription_lose(sp, skipped);
 		r = subscription_tick(sp);
 	}
-	if (r == 0 && sp->peer.ticks != NULL)
-		loop_timer_start(sp->peer.ticks, schedule_wait_ns(&sub->schedule, now_ns));
-	peer_settle(&sp->peer, r);
+	if (r == 0 && p->ticks != NULL)
+		loop_timer_start(p->ticks, schedule_wait_ns(&sub->schedule, now_ns));
+	return r;
 }
 
 static int serve_subscribe(
@@ -193,7 +192,7 @@ static int serve_subscribe(
 	r = read_clock(s, q->clock_id, &probe);
 	if (r < 0)
 		return r;
-	r = peer_subscribe(&sp->peer, subscription_due);
+	r = peer_subscribe(&sp->peer);
 	if (r < 0)
 		return r == -ENOBUFS ? -EDQUOT : r;
 	sp->subscription = (struct subscription){
@@ -383,6 +382,7 @@ static void stamp_gone(struct peer *p)
 
 static const struct peer_calls stamp_calls = {
 	.turn = stamp_turn,
+	.tick = stamp_tick,
 	.expired = stamp_expired,
 	.gone = stamp_gone,
 };

@@ -1266,6 +1266,46 @@ static void test_rounds_go_by_users(void **state)
 	assert_int_equal(server_charges(w->server), 0);
 }
 
+/* Ticks cost the others no more than requests do, and each subscription has as many as the next. */
+static void test_ticks_are_served_in_their_users_turns(void **state)
+{
+	struct world *w = *state;
+	const char monitor[] = "{\"method\":\"org.vdsotime.Time.Monitor\",\"more\":true,"
+			       "\"parameters\":{\"intervalNSec\":1000000}}";
+	uint64_t before;
+	unsigned int rounds;
+	int fds[BUSY];
+	int other;
+
+	listen_both(w);
+	for (int i = 0; i < BUSY; i++)
+		fds[i] = connect_as(w, 12345, "org.vdsotime.Time", SOCK_STREAM);
+	if (fds[0] < 0)
+		skip();
+	other = connect_as(w, 12346, "stamp", SOCK_SEQPACKET);
+	turn(w);
+	for (int i = 0; i < BUSY; i++)
+		assert_int_equal(send(fds[i], monitor, sizeof(monitor), 0), sizeof(monitor));
+	while (server_charges(w->server) < 2 * BUSY + 1)
+		loop_once(w->loop, 1);
+	usleep(5000);
+	before = statistics_of(w, SERVER_VARLINK).ticks;
+	ask(other, true, 1);
+	for (rounds = 1; rounds < 3; rounds++) {
+		loop_once(w->loop, 0);
+		if (replies(other) > 0)
+			break;
+	}
+	assert_in_range(rounds, 1, 2);
+	/* a tick takes more than the turn's time, or hardly less */
+	assert_in_range(statistics_of(w, SERVER_VARLINK).ticks - before, 1, rounds * BUSY / 3);
+	for (int i = 0; i < BUSY; i++)
+		close(fds[i]);
+	close(other);
+	turn(w);
+	assert_int_equal(server_charges(w->server), 0);
+}
+
 static void on_time(void *data)
 {
 	bool *over = data;
@@ -1555,6 +1595,7 @@ int main(void)
 		TEST(test_user_that_asks_too_much_waits_for_it),
 		TEST(test_those_who_hung_up_cost_their_user_nothing),
 		TEST(test_rounds_go_by_users),
+		TEST(test_ticks_are_served_in_their_users_turns),
 		TEST(test_waiting_call_rests_until_its_limit_is_lifted),
 		TEST(test_waiting_peers_go_and_a_stop_serves_them),
 		TEST(test_server_goes_while_peers_wait),
