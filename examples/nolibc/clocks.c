@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * A program without libc: finds the vDSO from its initial stack, prints every clock with what it
  * costs to read it, and reads the page of a running vdsotimed.

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EXAMPLES_NOLIBC_START_H
-#define EXAMPLES_NOLIBC_START_H
-
 /*
  * Where a process starts: _start for each architecture.
  *
@@ -12,6 +9,8 @@
  *
  * Include it in one file.
  */
+#ifndef EXAMPLES_NOLIBC_START_H
+#define EXAMPLES_NOLIBC_START_H
 
 #include <stdint.h>
 

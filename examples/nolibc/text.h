@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EXAMPLES_NOLIBC_TEXT_H
-#define EXAMPLES_NOLIBC_TEXT_H
-
 /*
  * A line of text put together and written, without libc and without a 64-bit division.
  */
+#ifndef EXAMPLES_NOLIBC_TEXT_H
+#define EXAMPLES_NOLIBC_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * What the kernel's vDSO offers on each architecture, as data.
  *

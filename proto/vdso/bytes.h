@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_BYTES_H
-#define PROTO_VDSO_BYTES_H
-
 /*
  * Copying and clearing without memcpy() and memset(), which a program without libc does not have.
  * A compiler makes calls of them out of an assignment of a large struct: large structs go through
  * here.  (The build tells it not to recognise these loops.)
  */
+#ifndef PROTO_VDSO_BYTES_H
+#define PROTO_VDSO_BYTES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * The calls through the vDSO, with the system call under each.
  *

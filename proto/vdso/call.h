@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_CALL_H
-#define PROTO_VDSO_CALL_H
-
 /*
  * The kernel's structs of time, as the system calls and the vDSO of this machine lay them out.
  */
+#ifndef PROTO_VDSO_CALL_H
+#define PROTO_VDSO_CALL_H
 
 #include <stdint.h>
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * The dynamic table of an image, and the ranges of the tables that it names: strings, symbols, both
  * kinds of hash, versions.

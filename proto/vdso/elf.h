@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_ELF_H
-#define PROTO_VDSO_ELF_H
-
 /*
  * The parts of the ELF format that a vDSO uses, and reading them byte by byte.
  *
@@ -9,6 +6,8 @@
  * can be read on any other.  The one thing to know: the readers do not check; whoever calls one has
  * checked the range with image_has().
  */
+#ifndef PROTO_VDSO_ELF_H
+#define PROTO_VDSO_ELF_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * A mapped image as a file again: its true size, and its link addresses.
  *

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * An ELF image checked once: header, segments, notes; dynamic.c checks the tables.
  *

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * Where the vDSO's address may be had: the caller's word, its auxiliary vector, its initial stack,
  * /proc/self/auxv, prctl(PR_GET_AUXV).

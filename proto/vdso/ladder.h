@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_LADDER_H
-#define PROTO_VDSO_LADDER_H
-
 /*
  * Where the vDSO's address may be had, rung by rung: see enum vdsotime_rung.
  */
+#ifndef PROTO_VDSO_LADDER_H
+#define PROTO_VDSO_LADDER_H
 
 #include <stdint.h>
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_H
-#define PROTO_VDSO_NATIVE_H
-
 /*
  * The machine that this is compiled for: its entry in the table, its system calls, its calls of the
  * vDSO.
@@ -19,6 +16,8 @@
  * not named below are the same everywhere.  A system call's results go through memory that the
  * compiler is told about; nothing sets errno.
  */
+#ifndef PROTO_VDSO_NATIVE_H
+#define PROTO_VDSO_NATIVE_H
 
 #include <stdint.h>
 

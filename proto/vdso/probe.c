@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * Whether memory can be read, asked of the kernel, which answers EFAULT where the program would
  * fault.

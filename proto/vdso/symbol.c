@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * Symbols of a checked image: by name and version through either hash or a scan, and one by one.
  *

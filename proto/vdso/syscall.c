@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * The system calls under every time function: what answers when there is no vDSO, or when it fails.
  *

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * The functions of this process: an address from the ladder, the image there, the names that the
  * architecture's vDSO has.

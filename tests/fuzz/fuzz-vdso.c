@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * libFuzzer: any bytes as an image, and everything done with it that the resolver can.  What must
  * hold is in tests/fixtures/vdso-exercise.c, the seeds are written by seeds-vdso.c.

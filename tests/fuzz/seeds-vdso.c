@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * Writes an image of every shape into a directory, as seeds of fuzz-vdso: seeds-vdso DIR.
  */

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_NOLIBC_FAKES_H
-#define TESTS_NOLIBC_FAKES_H
-
 /*
  * Functions in the place of the vDSO's, in the convention of the machine: each is an address of
  * code.
@@ -12,6 +9,8 @@
  *   fake_wide           two 64-bit words: 5000000000 and 42
  *   fake_cpu            7 and 3 through two pointers
  */
+#ifndef TESTS_NOLIBC_FAKES_H
+#define TESTS_NOLIBC_FAKES_H
 
 #include <stdint.h>
 

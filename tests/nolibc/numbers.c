@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * The system call and error numbers of proto/vdso/native, against the kernel's own headers.  Only
  * compiled.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * The call layer on the machine that it is compiled for, without libc: through its own vDSO, and
  * through functions put in its place.  Prints what does not hold; leaves with the number of it, at

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * The calls: through this process's own vDSO, through functions put in its place that fail or lie,
  * and by system call alone.  The 32-bit paths and other architectures are run by tests/nolibc.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * An image made a file again: what is relocated or spread in memory gets back to what it was, and
  * tools that others wrote accept the result.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * Images that somebody spoiled: one to three bytes of metadata changed at random, and every length
  * of truncation.  Built with a sanitizer, as ./check does, a byte read beyond an image ends the

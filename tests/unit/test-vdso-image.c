@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * The parser and the lookup on well-formed images of every shape: class, byte order, hash tables,
  * link address, relocated, one segment or two.  What is spoiled is in test-vdso-pitfalls.c.

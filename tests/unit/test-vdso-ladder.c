@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * Finding the vDSO: each rung with vectors made by hand and with this process's own, what ends the
  * climb, and the probe for readable memory, with and without the system calls that it likes best.

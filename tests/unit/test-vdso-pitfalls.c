@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * What other resolvers fell into, each pitfall an image of its own, and every refusal that the
  * parser knows.  Images lie in memory of exactly their size, so that a sanitizer sees a byte read

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * Real images, against what readelf(1) says of them: this process's own vDSO, and those of other
  * machines where the build knows a directory of them.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 /*
  * Tells where this process finds its vDSO, and whether its clocks are the kernel's: for places.sh,
  * which runs it in places of all kinds.

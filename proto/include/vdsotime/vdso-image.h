@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef VDSOTIME_VDSO_IMAGE_H
-#define VDSOTIME_VDSO_IMAGE_H
-
 /*
  * A vDSO as an ELF image, and what the kernel's vDSO offers on each architecture.
  *
@@ -14,6 +11,8 @@
  * The one thing to know: a struct here points into the caller's bytes and lives no longer than
  * they.
  */
+#ifndef VDSOTIME_VDSO_IMAGE_H
+#define VDSOTIME_VDSO_IMAGE_H
 
 #include <stddef.h>
 #include <stdint.h>

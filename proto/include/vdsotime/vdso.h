@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef VDSOTIME_VDSO_H
-#define VDSOTIME_VDSO_H
-
 /*
  * The vDSO of this process: found without libc, and called, so that every call has an answer.
  *
@@ -14,6 +11,8 @@
  *
  * The one thing to know: addresses are of one process and one exec.  Never hand them to another.
  */
+#ifndef VDSOTIME_VDSO_H
+#define VDSOTIME_VDSO_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_AARCH64_H
-#define PROTO_VDSO_NATIVE_AARCH64_H
-
 /*
  * aarch64, either byte order.
  */
+#ifndef PROTO_VDSO_NATIVE_AARCH64_H
+#define PROTO_VDSO_NATIVE_AARCH64_H
 
 #define NATIVE_MACHINE MACHINE_AARCH64
 #define NATIVE_BIG_ENDIAN NATIVE_IS_BIG

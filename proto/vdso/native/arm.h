@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_ARM_H
-#define PROTO_VDSO_NATIVE_ARM_H
-
 /*
  * arm (EABI), ARM and Thumb, either byte order.
  *
  * The number goes in r7, which is the frame pointer of Thumb code: it is saved by hand.
  */
+#ifndef PROTO_VDSO_NATIVE_ARM_H
+#define PROTO_VDSO_NATIVE_ARM_H
 
 #define NATIVE_MACHINE MACHINE_ARM
 #define NATIVE_BIG_ENDIAN NATIVE_IS_BIG

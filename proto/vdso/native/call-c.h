@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_CALL_C_H
-#define PROTO_VDSO_NATIVE_CALL_C_H
-
 /*
  * Calling a vDSO function where it is a C function: 0 or -errno, as every architecture but powerpc.
  */
+#ifndef PROTO_VDSO_NATIVE_CALL_C_H
+#define PROTO_VDSO_NATIVE_CALL_C_H
 
 #include <stdint.h>
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_GENERIC_NUMBERS_H
-#define PROTO_VDSO_NATIVE_GENERIC_NUMBERS_H
-
 /*
  * The system call numbers of architectures that came after 2.6.39: aarch64, riscv64, loongarch64.
  */
+#ifndef PROTO_VDSO_NATIVE_GENERIC_NUMBERS_H
+#define PROTO_VDSO_NATIVE_GENERIC_NUMBERS_H
 
 enum {
 	NR_CLOCK_GETTIME = 113,

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_I386_H
-#define PROTO_VDSO_NATIVE_I386_H
-
 /*
  * i386, through int 0x80: slower than the kernel's __kernel_vsyscall, but always there.
  *
  * The sixth argument is in ebp, which the compiler may be using: it is put there by hand.
  */
+#ifndef PROTO_VDSO_NATIVE_I386_H
+#define PROTO_VDSO_NATIVE_I386_H
 
 #define NATIVE_MACHINE MACHINE_386
 #define NATIVE_BIG_ENDIAN NATIVE_IS_BIG

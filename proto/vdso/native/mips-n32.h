@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_MIPS_N32_H
-#define PROTO_VDSO_NATIVE_MIPS_N32_H
-
 /*
  * mips, n32: n64 with 32-bit addresses and times, and numbers of its own.
  */
+#ifndef PROTO_VDSO_NATIVE_MIPS_N32_H
+#define PROTO_VDSO_NATIVE_MIPS_N32_H
 
 #define NATIVE_MACHINE MACHINE_MIPS
 #define NATIVE_BIG_ENDIAN NATIVE_IS_BIG

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_MIPS_N64_H
-#define PROTO_VDSO_NATIVE_MIPS_N64_H
-
 /*
  * mips, n64: a3 tells an error, errno in v0.
  */
+#ifndef PROTO_VDSO_NATIVE_MIPS_N64_H
+#define PROTO_VDSO_NATIVE_MIPS_N64_H
 
 #define NATIVE_MACHINE MACHINE_MIPS
 #define NATIVE_BIG_ENDIAN NATIVE_IS_BIG

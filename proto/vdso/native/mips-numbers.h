@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_MIPS_NUMBERS_H
-#define PROTO_VDSO_NATIVE_MIPS_NUMBERS_H
-
 /*
  * Numbers that mips has of its own, in each of its ABIs.
  */
+#ifndef PROTO_VDSO_NATIVE_MIPS_NUMBERS_H
+#define PROTO_VDSO_NATIVE_MIPS_NUMBERS_H
 
 #define NATIVE_ENOSYS 89
 #define NATIVE_EPROTO 71

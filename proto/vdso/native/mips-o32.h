@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_MIPS_O32_H
-#define PROTO_VDSO_NATIVE_MIPS_O32_H
-
 /*
  * mips, o32: a3 tells an error, errno in v0; the fifth and sixth argument are on the stack.
  */
+#ifndef PROTO_VDSO_NATIVE_MIPS_O32_H
+#define PROTO_VDSO_NATIVE_MIPS_O32_H
 
 #define NATIVE_MACHINE MACHINE_MIPS
 #define NATIVE_BIG_ENDIAN NATIVE_IS_BIG

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_POWERPC_CALL_H
-#define PROTO_VDSO_NATIVE_POWERPC_CALL_H
-
 /*
  * The calls of powerpc, 32 and 64 bits: a system call tells an error by CR0.SO, errno in r3.
  */
+#ifndef PROTO_VDSO_NATIVE_POWERPC_CALL_H
+#define PROTO_VDSO_NATIVE_POWERPC_CALL_H
 
 static inline NATIVE_WORD sys_call3(NATIVE_WORD number, NATIVE_WORD a, NATIVE_WORD b, NATIVE_WORD c)
 {

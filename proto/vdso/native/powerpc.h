@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_POWERPC_H
-#define PROTO_VDSO_NATIVE_POWERPC_H
-
 /*
  * powerpc, 32 bits.
  */
+#ifndef PROTO_VDSO_NATIVE_POWERPC_H
+#define PROTO_VDSO_NATIVE_POWERPC_H
 
 #define NATIVE_MACHINE MACHINE_PPC
 #define NATIVE_BIG_ENDIAN 1

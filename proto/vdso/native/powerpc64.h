@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_POWERPC64_H
-#define PROTO_VDSO_NATIVE_POWERPC64_H
-
 /*
  * powerpc64, either byte order: ELFv1 and ELFv2.
  */
+#ifndef PROTO_VDSO_NATIVE_POWERPC64_H
+#define PROTO_VDSO_NATIVE_POWERPC64_H
 
 #define NATIVE_MACHINE MACHINE_PPC64
 #define NATIVE_BIG_ENDIAN NATIVE_IS_BIG

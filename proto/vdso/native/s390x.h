@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_S390X_H
-#define PROTO_VDSO_NATIVE_S390X_H
-
 /*
  * s390x.  A vDSO function wants the standard 160-byte frame of its caller, which C gives it.
  *
  * mmap takes a pointer to its six arguments.
  */
+#ifndef PROTO_VDSO_NATIVE_S390X_H
+#define PROTO_VDSO_NATIVE_S390X_H
 
 #define NATIVE_MACHINE MACHINE_S390
 #define NATIVE_BIG_ENDIAN 1

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_SPARC64_H
-#define PROTO_VDSO_NATIVE_SPARC64_H
-
 /*
  * sparc64: carry tells an error, errno in o0.  Its timeval has 32-bit microseconds.
  */
+#ifndef PROTO_VDSO_NATIVE_SPARC64_H
+#define PROTO_VDSO_NATIVE_SPARC64_H
 
 #define NATIVE_MACHINE MACHINE_SPARCV9
 #define NATIVE_BIG_ENDIAN 1

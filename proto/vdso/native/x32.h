@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PROTO_VDSO_NATIVE_X32_H
-#define PROTO_VDSO_NATIVE_X32_H
-
 /*
  * x32: x86-64 with 32-bit addresses.  Times and system call arguments are 64-bit; calls with
  * pointers inside structs have numbers of their own.
  */
+#ifndef PROTO_VDSO_NATIVE_X32_H
+#define PROTO_VDSO_NATIVE_X32_H
 
 #define NATIVE_MACHINE MACHINE_X86_64
 #define NATIVE_BIG_ENDIAN NATIVE_IS_BIG
