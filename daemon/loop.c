@@ -165,7 +165,7 @@ void loop_stop(struct loop *l)
 	ev_break(l->ev, EVBREAK_ALL);
 }
 
-void loop_once(struct loop *l, int wait)
+void loop_once(struct loop *l, bool wait)
 {
 	ev_run(l->ev, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
 }

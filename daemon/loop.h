@@ -14,6 +14,7 @@
 #ifndef VDSOTIMED_LOOP_H
 #define VDSOTIMED_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct loop;
@@ -44,11 +45,8 @@ struct loop *loop_free(struct loop *l);
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
-/*
- * One round: wait for the first event (wait), or just look, and call back.  For tests and for
- * draining.
- */
-void loop_once(struct loop *l, int wait);
+/* One round: wait for the first event (wait), or just look, and call back.  For tests. */
+void loop_once(struct loop *l, bool wait);
 
 /*
  * Watch fd (borrowed) for events (LOOP_READ | LOOP_WRITE, or 0: nothing for now).  Level-triggered:

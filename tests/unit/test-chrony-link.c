@@ -154,7 +154,7 @@ static void test_nobody_is_asked_by_default(void **state)
 {
 	(void)state;
 	assert_int_equal(chrony_link_port(chrony_link), 0);
-	loop_once(loop, 0);
+	loop_once(loop, false);
 	assert_int_equal(counts()->requests, 0);
 	assert_string_equal(logged, "");
 }
@@ -167,7 +167,7 @@ static void test_report_comes_through(void **state)
 	ask();
 	receive(frame);
 	reply(server, frame, sizeof(frame));
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(reports, 1);
 	assert_true(last.synchronised);
 	assert_in_range(last.bound_ns, 500000000, 500000500);
@@ -176,7 +176,7 @@ static void test_report_comes_through(void **state)
 	ask();
 	receive(frame);
 	reply(server, frame, sizeof(frame));
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(counts()->reports, 2);
 }
 
@@ -184,7 +184,7 @@ static void test_report_comes_through(void **state)
 static void pass(uint64_t ns)
 {
 	clock_ns += ns;
-	loop_once(loop, 0);
+	loop_once(loop, false);
 }
 
 static void test_chronyd_is_asked_in_every_period(void **state)
@@ -197,7 +197,7 @@ static void test_chronyd_is_asked_in_every_period(void **state)
 	for (unsigned int i = 1; i <= 4; i++) {
 		receive(frame);
 		reply(server, frame, sizeof(frame));
-		loop_once(loop, 1);
+		loop_once(loop, true);
 		assert_int_equal(reports, i);
 		pass(CHRONY_PERIOD_NS - 2 * MS);
 		assert_int_equal(counts()->requests, i);
@@ -223,11 +223,11 @@ static void test_silent_chronyd_is_told_of_and_asked_again(void **state)
 	assert_non_null(strstr(logged, "timed out"));
 	/* too late */
 	reply(server, first, sizeof(first));
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(counts()->refused, 1);
 	receive(frame);
 	reply(server, frame, sizeof(frame));
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(reports, 1);
 }
 
@@ -259,7 +259,7 @@ static void test_bad_replies_are_counted_and_the_true_one_is_taken(void **state)
 	frame[16] ^= 1;
 	reply(server, frame, CHRONY_FRAME_BYTES);
 	frame[16] ^= 1;
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(reports, 0);
 	assert_int_equal(counts()->refused, 4);
 	assert_non_null(strstr(logged, "<4>No report from chronyd"));
@@ -267,7 +267,7 @@ static void test_bad_replies_are_counted_and_the_true_one_is_taken(void **state)
 	assert_string_equal(strchr(logged, '\n'), "\n");
 	assert_non_null(strstr(logged, "its reply cannot be used"));
 	reply(server, frame, CHRONY_FRAME_BYTES);
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(reports, 1);
 }
 
@@ -282,12 +282,12 @@ static void test_nobody_elses_datagrams_come_in(void **state)
 	ask();
 	receive(frame);
 	reply(other, frame, sizeof(frame));
-	loop_once(loop, 0);
+	loop_once(loop, false);
 	assert_int_equal(reports, 0);
 	assert_int_equal(counts()->refused, 0);
 	close(other);
 	reply(server, frame, sizeof(frame));
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(reports, 1);
 }
 
@@ -304,7 +304,7 @@ static void test_flood_does_not_hold_up_the_loop(void **state)
 		reply(server, frame, sizeof(frame));
 	for (int i = 0; i < 5; i++) {
 		before = counts()->refused;
-		loop_once(loop, 1);
+		loop_once(loop, true);
 		assert_in_range(counts()->refused - before, 1, 8);
 	}
 	assert_int_equal(counts()->refused, 40);
@@ -317,7 +317,7 @@ static void test_absent_chronyd_is_told_once_and_taken_when_it_comes(void **stat
 	(void)state;
 	close(server);
 	ask();
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(counts()->lost, 1);
 	assert_non_null(strstr(logged, "Connection refused"));
 	assert_string_equal(strchr(logged, '\n'), "\n");
@@ -325,7 +325,7 @@ static void test_absent_chronyd_is_told_once_and_taken_when_it_comes(void **stat
 	ask();
 	receive(frame);
 	reply(server, frame, sizeof(frame));
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(reports, 1);
 	assert_non_null(strstr(logged, "chronyd answers"));
 }
@@ -340,7 +340,7 @@ static void test_who_is_asked_no_more_is_not_heard(void **state)
 	chrony_link_ask(chrony_link, 0);
 	assert_int_equal(chrony_link_port(chrony_link), 0);
 	reply(server, frame, sizeof(frame));
-	loop_once(loop, 0);
+	loop_once(loop, false);
 	assert_int_equal(reports, 0);
 	assert_int_equal(counts()->refused, 0);
 	assert_int_equal(counts()->lost, 1);
@@ -360,7 +360,7 @@ static void test_another_port_is_another_chronyd(void **state)
 	close(former);
 	receive(frame);
 	reply(server, frame, sizeof(frame));
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(reports, 1);
 	assert_int_equal(counts()->refused, 0);
 }
@@ -378,7 +378,7 @@ static void test_full_loop_is_tried_again(void **state)
 	ask();
 	receive(frame);
 	reply(server, frame, sizeof(frame));
-	loop_once(loop, 1);
+	loop_once(loop, true);
 	assert_int_equal(reports, 1);
 	assert_null(chrony_link_free(NULL));
 }

@@ -69,15 +69,15 @@ static void test_readable_descriptor_calls_back_until_it_is_read(void **state)
 	char c;
 
 	assert_int_equal(loop_io_new(w->loop, w->pair[0], LOOP_READ, on_io, w, &w->io), 0);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->calls, 0);
 	assert_int_equal(write(w->pair[1], "x", 1), 1);
-	loop_once(w->loop, 0);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
+	loop_once(w->loop, false);
 	assert_int_equal(w->calls, 2);
 	assert_int_equal(w->events, LOOP_READ);
 	assert_int_equal(read(w->pair[0], &c, 1), 1);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->calls, 2);
 }
 
@@ -87,17 +87,17 @@ static void test_events_can_be_changed_and_set_to_none(void **state)
 
 	assert_int_equal(loop_io_new(w->loop, w->pair[0], 0, on_io, w, &w->io), 0);
 	assert_int_equal(write(w->pair[1], "x", 1), 1);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->calls, 0);
 	loop_io_events(w->io, LOOP_WRITE);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->events, LOOP_WRITE);
 	loop_io_events(w->io, LOOP_READ | LOOP_WRITE);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->events, LOOP_READ | LOOP_WRITE);
 	loop_io_events(w->io, 0);
 	w->calls = 0;
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->calls, 0);
 }
 
@@ -130,7 +130,7 @@ static void test_again_lets_the_others_have_their_turn(void **state)
 	loop_io_again(w->io);
 	loop_io_again(w->io);
 	for (int i = 0; i < 10; i++)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	assert_in_range(w->again, 9, 10);
 	assert_int_equal(w->others, 10);
 	assert_null(strstr(w->order, "gg"));
@@ -153,7 +153,7 @@ static void test_handle_may_be_freed_while_it_is_called_and_asked_again(void **s
 
 	assert_int_equal(loop_io_new(w->loop, w->pair[0], LOOP_WRITE, on_suicide, w, &w->io), 0);
 	for (int i = 0; i < 3; i++)
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 	assert_int_equal(w->calls, 1);
 }
 
@@ -185,7 +185,7 @@ static void test_periodic_timer_fires_until_stopped(void **state)
 	assert_true(now_ns() - began_ns >= (int64_t)(6 * MS - MS / 2));
 	loop_timer_stop(w->timer);
 	usleep(5000);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->calls, 3);
 }
 
@@ -211,7 +211,7 @@ static void test_timer_that_yields_fires_last_of_its_round(void **state)
 		loop_timer_start(i == 0 ? yielding : w->timer, 0);
 		loop_timer_start(i == 0 ? w->timer : yielding, 0);
 		usleep(1000);
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 		assert_int_equal(w->calls, 1);
 		assert_int_equal(w->others, 1);
 	}
@@ -224,19 +224,19 @@ static void test_timer_fires_once_and_counts_from_its_start(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(loop_timer_new(w->loop, on_timer, w, &w->timer), 0);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	usleep(20000); /* the loop's own idea of now is old */
 	loop_timer_start(w->timer, 10 * MS);
 
 	int64_t began_ns = now_ns();
 
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->calls, 0);
-	loop_once(w->loop, 1);
+	loop_once(w->loop, true);
 	assert_true(now_ns() - began_ns >= (int64_t)(9 * MS));
 	assert_int_equal(w->calls, 1);
 	usleep(12000);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(w->calls, 1);
 }
 

@@ -253,7 +253,7 @@ static int connect_to(struct world *w, const char *name, int type)
 static void turn(struct world *w)
 {
 	for (int i = 0; i < 8; i++)
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 }
 
 static void test_stamps_need_no_memory(void **state)

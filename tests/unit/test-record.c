@@ -118,7 +118,7 @@ static struct world *world_of(void **state)
 static void turn(struct world *w)
 {
 	for (int i = 0; i < 8; i++)
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 }
 
 static void say(struct world *w, const struct stamp_request *requests, size_t count)
@@ -310,7 +310,7 @@ static void test_subscription_and_its_ticks(void **state)
 	/* 20 are due: 16 are made up for, 4 are lost */
 	w->keeper.time_ns += 20 * INT64_C(1000000);
 	for (int i = 0; i < 2; i++) {
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 		expect(w, ticks[i], 32);
 	}
 	turn(w);

@@ -112,7 +112,7 @@ static int connect_to(struct world *w, const char *name, int type)
 static void turn(struct world *w)
 {
 	for (int i = 0; i < 20; i++)
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 }
 
 static void listen_both(struct world *w)
@@ -385,10 +385,10 @@ static void test_connections_are_taken_in_turns(void **state)
 	listen_both(w);
 	for (int i = 0; i < LISTENER_TURN + 4; i++)
 		fds[i] = connect_to(w, "stamp", SOCK_SEQPACKET);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	s = statistics_of(w, SERVER_STAMP);
 	assert_int_equal(s.accepted + s.turned_away_total, LISTENER_TURN);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	s = statistics_of(w, SERVER_STAMP);
 	assert_int_equal(s.accepted + s.turned_away_total, LISTENER_TURN + 4);
 	for (int i = 0; i < LISTENER_TURN + 4; i++)
@@ -427,7 +427,7 @@ static void test_without_descriptors_one_after_the_other_is_turned_away(void **s
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &w->descriptors), 0);
 	assert_int_equal(send(fds[3], &hello, sizeof(hello), MSG_NOSIGNAL), sizeof(hello));
 	while (recv(fds[3], &c, 1, 0) < 0)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	assert_int_equal(statistics_of(w, SERVER_STAMP).accepted, 1);
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
@@ -520,7 +520,7 @@ static void test_stop_serves_in_rounds_what_has_come_by_then(void **state)
 			ask(fds[0], false, STAMP_PACKET_MAX);
 			ask(fds[1], false, 1);
 		}
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 		received += replies(fds[0]) + replies(fds[1]);
 		assert_int_equal(received, 2 * (1 + round));
 	}
@@ -547,7 +547,7 @@ static void stop_with_owing_peer(struct world *w, bool read_it)
 		packet[i] = stamp_stamp(1);
 	while (send(fd, packet, sizeof(packet), MSG_NOSIGNAL) > 0) {
 		sent++;
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 	}
 	server_stop(w->server, 40 * MS, on_stopped, w);
 	turn(w);
@@ -557,7 +557,7 @@ static void stop_with_owing_peer(struct world *w, bool read_it)
 		turn(w);
 	}
 	while (w->stopped == 0)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	if (read_it)
 		assert_int_equal(received, sent);
 	assert_int_equal(w->stopped, 1);
@@ -590,7 +590,7 @@ static void test_stall_that_is_over_holds_nothing(void **state)
 
 		while (statistics_of(w, SERVER_STAMP).held_bytes == idle_bytes) {
 			ask(fd, false, STAMP_PACKET_MAX);
-			loop_once(w->loop, 0);
+			loop_once(w->loop, false);
 		}
 		/* nor does the kernel hold more for it than it was told to */
 		assert_in_range(statistics_of(w, SERVER_STAMP).sent_bytes - sent_bytes, 1,
@@ -650,11 +650,11 @@ static void lose_tick(struct world *w, bool read_it)
 		turn(w);
 	}
 	while (statistics_of(w, SERVER_STAMP).ticks_lost == 0)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	if (read_it)
 		assert_int_equal(replies(fd), count);
 	while (statistics_of(w, SERVER_STAMP).ticks == 0 && server_charges(w->server) > 0)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	assert_int_equal(statistics_of(w, SERVER_STAMP).stalled, !read_it);
 	if (read_it) {
 		assert_int_equal(recv(fd, &tick, sizeof(tick), 0), sizeof(tick));
@@ -689,10 +689,10 @@ static void test_those_who_go_in_the_midst_leave_nothing(void **state)
 		idle_bytes = statistics_of(w, SERVER_STAMP).held_bytes;
 		while (statistics_of(w, SERVER_STAMP).held_bytes == idle_bytes) {
 			ask(fd, false, STAMP_PACKET_MAX);
-			loop_once(w->loop, 0);
+			loop_once(w->loop, false);
 		}
 		while (i % 2 == 0 && statistics_of(w, SERVER_STAMP).stalled == i / 2)
-			loop_once(w->loop, 1);
+			loop_once(w->loop, true);
 		close(fd);
 		fd = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
 		assert_int_equal(send(fd, "{", 1, MSG_NOSIGNAL), 1);
@@ -749,9 +749,9 @@ static void test_calls_of_one_are_served_in_turns(void **state)
 	turn(w);
 	for (int i = 0; i < PEER_TURN + 4; i++)
 		assert_int_equal(send(fd, call, sizeof(call), MSG_NOSIGNAL), sizeof(call));
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(statistics_of(w, SERVER_VARLINK).frames, PEER_TURN);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	s = statistics_of(w, SERVER_VARLINK);
 	assert_int_equal(s.frames, PEER_TURN + 4);
 	assert_int_equal(s.requests, s.frames);
@@ -816,7 +816,7 @@ static void test_monitor_that_does_not_read_loses_ticks_and_no_events(void **sta
 	while (statistics_of(w, SERVER_VARLINK).ticks_lost < 5) {
 		assert_in_range(++due, 1, 5000);
 		w->keeper.time_ns += (int64_t)MS;
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	}
 	lost = statistics_of(w, SERVER_VARLINK).ticks_lost;
 	assert_int_equal(statistics_of(w, SERVER_VARLINK).ticks, due - lost);
@@ -914,7 +914,7 @@ static void test_one_descriptor_is_on_its_way_to_a_connection(void **state)
 static void wait_for_charges(struct world *w, uint32_t charges)
 {
 	while (server_charges(w->server) > charges)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	assert_int_equal(server_charges(w->server), charges);
 }
 
@@ -941,7 +941,7 @@ static void test_closed_connection_keeps_its_seat_until_its_descriptor_is_taken(
 	assert_int_equal(server_charges(w->server), 2);
 	assert_int_equal(statistics_of(w, SERVER_STAMP).peers, 2);
 	assert_int_equal(send(fds[0], "more", 4, MSG_NOSIGNAL), -1);
-	loop_once(w->loop, 1); /* it looks, and nothing has changed */
+	loop_once(w->loop, true); /* it looks, and nothing has changed */
 	assert_int_equal(server_charges(w->server), 2);
 	close(fds[1]);
 	wait_for_charges(w, 1);
@@ -977,7 +977,7 @@ static void test_closed_connection_that_keeps_its_seat_has_nothing_else(void **s
 		for (int i = 0; i < STAMP_PACKET_MAX; i++)
 			packet[i] = stamp_stamp(1);
 		(void)send(fd, packet, sizeof(packet), MSG_NOSIGNAL);
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 	}
 	s = statistics_of(w, SERVER_STAMP);
 	assert_int_equal(server_charges(w->server), 1);
@@ -1059,7 +1059,7 @@ static void turn_in_order(struct world *w, const int *fds, int count)
 			for (int later = i + 1; later < count; later++)
 				assert_int_equal(replies(fds[later]), 0);
 			w->keeper.time_ns += 60 * INT64_C(1000000);
-			loop_once(w->loop, 1);
+			loop_once(w->loop, true);
 		}
 	}
 }
@@ -1105,7 +1105,7 @@ static void test_user_that_asks_too_much_waits_for_it(void **state)
 	/* that they have gone is seen when their turn comes */
 	while (server_charges(w->server) > 0) {
 		w->keeper.time_ns += 60 * INT64_C(1000000);
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	}
 }
 
@@ -1196,7 +1196,7 @@ static void test_those_who_hung_up_cost_their_user_nothing(void **state)
 	close(fds[0]);
 	while (server_charges(w->server) > 0) {
 		w->keeper.time_ns += 60 * INT64_C(1000000);
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	}
 	assert_int_equal(statistics_of(w, SERVER_STAMP).requests, 5 * STAMP_PACKET_MAX);
 }
@@ -1233,7 +1233,7 @@ static void test_rounds_go_by_users(void **state)
 	turn(w);
 	for (int i = 0; i < BUSY; i++)
 		ask(fds[i], true, STAMP_PACKET_MAX);
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	assert_int_equal(busy_replies(fds, counts), BUSY);
 	other = connect_as(w, 12346, "stamp", SOCK_SEQPACKET);
 	turn(w);
@@ -1241,10 +1241,10 @@ static void test_rounds_go_by_users(void **state)
 		for (int i = 0; i < BUSY; i++)
 			ask(fds[i], false, STAMP_PACKET_MAX);
 	}
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 	ask(other, true, 1);
 	for (rounds = 0; other_replies == 0; rounds++) {
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 		other_replies = replies(other);
 	}
 	assert_in_range(rounds, 1, 2);
@@ -1253,7 +1253,7 @@ static void test_rounds_go_by_users(void **state)
 	assert_in_range(total, BUSY + 1, BUSY + (1 + rounds) * BUSY / 2);
 	/* and within a user it goes round by connections */
 	while (total < 4 * BUSY) {
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 		total = busy_replies(fds, counts);
 		for (int i = 0; i < BUSY; i++)
 			assert_in_range(counts[i] - 1, (total - BUSY) / BUSY - (total > 2 * BUSY),
@@ -1287,12 +1287,12 @@ static void test_ticks_are_served_in_their_users_turns(void **state)
 	for (int i = 0; i < BUSY; i++)
 		assert_int_equal(send(fds[i], monitor, sizeof(monitor), 0), sizeof(monitor));
 	while (server_charges(w->server) < 2 * BUSY + 1)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	usleep(5000);
 	before = statistics_of(w, SERVER_VARLINK).ticks;
 	ask(other, true, 1);
 	for (rounds = 1; rounds < 3; rounds++) {
-		loop_once(w->loop, 0);
+		loop_once(w->loop, false);
 		if (replies(other) > 0)
 			break;
 	}
@@ -1342,7 +1342,7 @@ static void test_waiting_call_rests_until_its_limit_is_lifted(void **state)
 	loop_timer_start(timer, 30 * MS);
 	began = loop_round(w->loop);
 	while (!over)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	assert_in_range(loop_round(w->loop) - began, 1, 5);
 	limited.requests_per_user = 0;
 	server_configure(w->server, &limited);
@@ -1350,7 +1350,7 @@ static void test_waiting_call_rests_until_its_limit_is_lifted(void **state)
 	/* of the four minutes that it had to wait for */
 	loop_timer_start(timer, 20000 * MS);
 	while (!over && replies(fds[1]) == 0)
-		loop_once(w->loop, 1);
+		loop_once(w->loop, true);
 	assert_false(over);
 	loop_timer_free(timer);
 	close(fds[0]);

@@ -96,7 +96,7 @@ static int setup(void **state)
 		assert_int_equal(peer_init(&w.peers[i], &w.set, fds[0]), 0);
 		w.ends[i] = fds[1];
 	}
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	return 0;
 }
 
@@ -134,8 +134,8 @@ static void test_share_of_a_round_is_the_sum_over_frames_and_peers(void **state)
 	assert_int_equal(throttle_hold(&w.peers[1]), 1);
 	/* nobody waits for a rate, so that is not what is counted */
 	assert_int_equal(w.set.statistics.throttled, 0);
-	loop_once(w.loop, 0);
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
+	loop_once(w.loop, false);
 	assert_int_equal(w.turns, 2);
 	quota_release_peer(&w.quota, other);
 }
@@ -156,9 +156,9 @@ static void test_waiting_peers_have_so_many_turns_of_a_round(void **state)
 
 	(void)state;
 	hold_all();
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	assert_int_equal(w.turns, PEER_TURN);
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	assert_int_equal(w.turns, PEERS);
 	quota_release_peer(&w.quota, other);
 }
@@ -202,7 +202,7 @@ static void test_share_is_new_in_each_round(void **state)
 		assert_int_equal(throttle_hold(&w.peers[0]), 0);
 		throttle_served(&w.peers[0], SHORT_NS);
 		assert_int_equal(throttle_hold(&w.peers[0]), 0);
-		loop_once(w.loop, 0);
+		loop_once(w.loop, false);
 	}
 	quota_release_peer(&w.quota, other);
 }
@@ -233,7 +233,7 @@ static void test_ticks_wait_for_their_users_next_turn(void **state)
 	(void)state;
 	subscribe_all();
 	for (unsigned int rounds = 1; rounds <= PEERS / 2; rounds++) {
-		loop_once(w.loop, 0);
+		loop_once(w.loop, false);
 		assert_int_equal(w.ticks, 2 * rounds);
 	}
 	for (int i = 0; i < PEERS; i++)
@@ -246,9 +246,9 @@ static void test_ticks_of_who_is_alone_leave_room_for_the_page(void **state)
 	(void)state;
 	w.tick_ns = 400000;
 	subscribe_all();
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	assert_int_equal(w.ticks, 3);
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	assert_int_equal(w.ticks, 6);
 }
 
@@ -260,11 +260,11 @@ static void test_ticks_and_requests_take_turns(void **state)
 	(void)state;
 	w.tick_ns = 2 * SHORT_NS;
 	subscribe_all();
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(throttle_hold(&w.peers[i]), 1);
 	for (unsigned int rounds = 1; rounds <= 3; rounds++) {
-		loop_once(w.loop, 0);
+		loop_once(w.loop, false);
 		assert_int_equal(w.turns, rounds);
 		assert_int_equal(w.ticks, 1 + rounds);
 	}
@@ -286,7 +286,7 @@ static void test_tick_may_be_the_end_of_its_user(void **state)
 	w.tick_result = -EPIPE;
 	/* the request may have been first */
 	for (int i = 0; i < 2; i++)
-		loop_once(w.loop, 0);
+		loop_once(w.loop, false);
 	assert_int_equal(w.ticks, 1);
 	assert_int_equal(w.set.statistics.peers, 0);
 	assert_null(quota_find(&w.quota, geteuid()));
@@ -300,16 +300,16 @@ static void test_waiting_tick_goes_with_its_subscription_or_at_the_stop(void **s
 
 	(void)state;
 	subscribe_all();
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	peer_unsubscribe(&w.peers[2]);
 	peer_unsubscribe(&w.peers[PEERS - 1]);
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	assert_int_equal(w.ticks, 4);
 	assert_ptr_equal(w.ticked[2], &w.peers[3]);
 	for (int i = 0; i < PEERS; i++)
 		w.peers[i].owing = true;
 	peer_set_drain(&w.set);
-	loop_once(w.loop, 0);
+	loop_once(w.loop, false);
 	assert_int_equal(w.ticks, PEERS - 2);
 	quota_release_peer(&w.quota, other);
 }
