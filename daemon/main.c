@@ -392,7 +392,7 @@ int main(int argc, char **argv)
 	if (args_parse(argc, argv, &d.args, &code) < 0)
 		return code;
 	process_open_standard_descriptors();
-	process_mask_signals(SIG_BLOCK, signals, SIGNALS);
+	process_block_signals(signals, SIGNALS);
 	signal(SIGPIPE, SIG_IGN);
 	resolve_vdso(&d);
 	int64_t begun_ns = monotonic_ns(&d);

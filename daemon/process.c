@@ -18,14 +18,14 @@ void process_open_standard_descriptors(void)
 		close(fd);
 }
 
-void process_mask_signals(int how, const int *signals, size_t count)
+void process_block_signals(const int *signals, size_t count)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < count; i++)
 		sigaddset(&set, signals[i]);
-	sigprocmask(how, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int process_raise_descriptor_limit(uint64_t needed, uint64_t *ret_limit)

@@ -6,16 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Open /dev/null for standard descriptors that are closed: the log must not get into a socket of
- * ours. */
+/*
+ * Open /dev/null for standard descriptors that are closed: the log must not get into a socket of
+ * ours.
+ */
 void process_open_standard_descriptors(void);
 
 /*
- * how: SIG_BLOCK or SIG_UNBLOCK, as for sigprocmask(2).  Signals that are blocked wait, so that one
- * that comes while things are being set up finds nothing half done that it would leave behind.  The
- * loop takes them from a signalfd and wants them blocked for good.
+ * Block these for good: one that comes during set-up waits, and the loop later takes it from a
+ * signalfd.
  */
-void process_mask_signals(int how, const int *signals, size_t count);
+void process_block_signals(const int *signals, size_t count);
 
 /*
  * Raise the soft limit of descriptors to needed, as far as the hard one lets us.  0; -EMFILE when
