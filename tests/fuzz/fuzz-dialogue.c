@@ -123,7 +123,7 @@ static void turn(struct world *w, int64_t ns)
 	now_ns += ns;
 	w->keeper.time_ns = now_ns;
 	w->slow = w->slow || ns >= SECOND;
-	loop_once(w->loop, 0);
+	loop_once(w->loop, false);
 }
 
 static void end_close(struct end *e)
