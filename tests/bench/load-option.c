@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Words to numbers, with a reason for each that is none. */
 #include "tests/bench/load-option.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Processes, sockets and round trips; the floor stands at the end. */
 #include "tests/bench/stamp-load.h"
 
 #include <errno.h>

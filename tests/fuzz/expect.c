@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Each message is served a second time when its reply has come, and what came is held against it.
+ */
 #include "tests/fuzz/expect.h"
 
 #include <stdlib.h>
