@@ -21,8 +21,7 @@
 #include "client/kept.h"
 #include "client/mapping.h"
 
-/* Batches whose cheapest is taken as the cost of a call; reads in each, enough to see a cycle of
- * each. */
+/* Batches whose cheapest is the cost of a call; reads in each, enough to see a cycle of each. */
 #define COST_BATCHES 8
 #define COST_READS 64
 
@@ -236,8 +235,7 @@ int vdsotime_refresh(struct vdsotime *t)
 	if (page_stands(t))
 		return 0;
 	reason = attach_page(t);
-	/* An old page that nobody renews is kept: it may be, and it still says what was read
-	 * last. */
+	/* An old page that nobody renews is kept: it may be, and still says what was read last. */
 	t->nopage = reason;
 	return -dial_errno(reason);
 }

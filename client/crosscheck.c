@@ -3,8 +3,10 @@
 
 #include <time.h>
 
-/* Looks that are taken at most, and good ones in a row that are enough.  A bad one is good a
- * moment later where only the daemon had not caught up yet. */
+/*
+ * Looks that are taken at most, and good ones in a row that are enough.  A bad one is good a
+ * moment later where only the daemon had not caught up yet.
+ */
 #define TRIES 16
 #define LOOKS 2
 
@@ -25,8 +27,7 @@ static int read_vdso(const struct vdsotime *t, uint32_t clocks, int64_t ret_ns[s
 	return 0;
 }
 
-/* Is value surely more than slack before the one or after the other?  Differences, as sums could
- * overflow. */
+/* Is value surely more than slack before the one or after the other?  (Sums could overflow.) */
 static int is_outside(int64_t value, int64_t before, int64_t after, int64_t slack)
 {
 	int64_t early, late;

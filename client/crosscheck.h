@@ -23,8 +23,10 @@
 enum vdsotime_nopage crosscheck_once(
 	const struct vdsotime *t, const struct vdsotime_page *page, uint32_t clocks);
 
-/* Look until all is well twice in a row, some milliseconds at most; else the last reason.  It
- * sleeps. */
+/*
+ * Look until all is well twice in a row, some milliseconds at most; else the last reason.  It
+ * sleeps.
+ */
 enum vdsotime_nopage crosscheck(
 	const struct vdsotime *t, const struct vdsotime_page *page, uint32_t clocks);
 

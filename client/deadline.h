@@ -16,8 +16,10 @@
 #define DEADLINE_NEVER INT64_MAX
 #define DEADLINE_PAST 0
 
-/* timeout (relative) from now on; NULL: DEADLINE_NEVER.  0; -EINVAL when it is no timespec;
- * -errno. */
+/*
+ * timeout (relative) from now on; NULL: DEADLINE_NEVER.  0; -EINVAL when it is no timespec;
+ * -errno.
+ */
 int deadline_init(
 	const struct vdsotime_vdso *vdso, const struct timespec *timeout, int64_t *ret_ns);
 

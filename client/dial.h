@@ -17,8 +17,7 @@
 /* "/run/vdsotimed/stamp" must fit sun_path, so a longer directory (with its NUL) has no socket. */
 #define DIAL_DIR_BYTES (108 - sizeof("/stamp") + 1)
 
-/* Who may own what comes over the connection, root aside: its listener, and the directory's
- * owner. */
+/* Who may own what comes over the connection, root aside: its listener, the directory's owner. */
 struct dial_owner {
 	uid_t listener;
 	uid_t directory;

@@ -137,8 +137,7 @@ enum vdsotime_nopage mapping_open(
 	seals = fcntl(fd, F_GET_SEALS);
 	if (seals < 0 || !(seals & F_SEAL_SHRINK))
 		return VDSOTIME_NOPAGE_SEALS;
-	/* A shorter file is mapped too, and touched no further than its header, to tell what it
-	 * is. */
+	/* A shorter file is mapped too; only its header is touched, to tell what it is. */
 	p = mmap(NULL, sizeof(struct vdsotime_page), PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return VDSOTIME_NOPAGE_SYSTEM;

@@ -75,8 +75,10 @@ static int await(const struct vdsotime_stamps *s, short events, int64_t deadline
 	return r == 0 ? -ETIMEDOUT : 0;
 }
 
-/* With no room left the newest kept one makes place, and is counted: so the last of all is never
- * lost. */
+/*
+ * With no room left the newest kept one makes place, and is counted: so the last of all is never
+ * lost.
+ */
 static void tick_keep(struct vdsotime_stamps *s, const struct stamp_record *tick)
 {
 	struct stamp_record kept = *tick;
@@ -96,8 +98,10 @@ static void ticks_keep(struct vdsotime_stamps *s, size_t count)
 		tick_keep(s, &s->records[i]);
 }
 
-/* One packet into s->records; *ret_bytes is its length, which may be more than what was
- * received. */
+/*
+ * One packet into s->records; *ret_bytes is its length, which may be more than what was
+ * received.
+ */
 static int packet_receive(struct vdsotime_stamps *s, int64_t deadline_ns, size_t *ret_bytes)
 {
 	for (;;) {

@@ -13,8 +13,10 @@
 
 #define NSEC_PER_SEC 1000000000
 
-/* Looks at a page, a millisecond apart, that find no line intact before it is given up: a live
- * writer may have changed both lines within one. */
+/*
+ * Looks at a page, a millisecond apart, that find no line intact before it is given up: a live
+ * writer may have changed both lines within one.
+ */
 #define SPOILED_MAX 16
 
 /* The call with 64-bit times, and the machine's own; some machines have but one. */
@@ -93,8 +95,10 @@ int vdsotime_wait_epoch(const struct vdsotime *t, uint64_t seen, const struct ti
 	if (!t->page)
 		return -ENODATA;
 	for (;;) {
-		/* also after a wait that failed: a writer may have died between its store and its
-		 * wake */
+		/*
+		 * also after a wait that failed: a writer may have died between its store and its
+		 * wake
+		 */
 		spoiled = vdsotime_page_line(t->page, &line) ? 0 : spoiled + 1;
 		if (spoiled == 0 && line.extra[VDSOTIME_EXTRA_EPOCH] != seen)
 			return 0;

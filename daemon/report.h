@@ -17,8 +17,7 @@ struct vdsotime_vdso;
 /* The time functions, each with its symbol, version and address in this process. */
 void report_vdso(const struct vdsotime_vdso *vdso);
 
-/* Rate changes go to the debug level: a clock that is being disciplined has one every few
- * seconds. */
+/* Rate changes are debug messages: a clock that is disciplined has one every few seconds. */
 void report_event(const struct event *e);
 
 /* Why there is no socket of that name in the runtime directory; error: negative errno. */
@@ -33,8 +32,10 @@ void report_refused_configuration(const struct server_refused_configuration *ref
 /* For `systemctl status`: a sentence or two. */
 void report_status(const struct keeper_status *s, char *text, size_t size_bytes);
 
-/* For the same: why a configuration was refused, "FILE:LINE: what is wrong"; what is no text in it
- * has '?', as in replies. */
+/*
+ * For the same: why a configuration was refused, "FILE:LINE: what is wrong"; what is no text in it
+ * has '?', as in replies.
+ */
 void report_refusal(
 	const struct server_refused_configuration *refused, char *text, size_t size_bytes);
 

@@ -82,8 +82,10 @@ static const struct verb_option *union_find(const struct option_union *u, int c)
 	return NULL;
 }
 
-/* getopt_long() takes any unambiguous beginning for a long option: scripts that rely on one break
- * with the next option, so only whole names are taken. */
+/*
+ * getopt_long() takes any unambiguous beginning for a long option: scripts that rely on one break
+ * with the next option, so only whole names are taken.
+ */
 static bool is_abbreviated(const struct verb_option *spec, const char *word)
 {
 	return strncmp(word, "--", 2) == 0 &&

@@ -45,8 +45,10 @@ static inline int64_t bracket_outside_ns(const struct bracket *b)
 /* The kernel's clock id in ns, as libc reads it.  The clock must exist. */
 int64_t bracket_kernel_ns(clockid_t id);
 
-/* The narrowest of tries brackets around a snapshot, for one of the page's clocks; or around an
- * ordered read of it alone.  0 or -errno. */
+/*
+ * The narrowest of tries brackets around a snapshot, for one of the page's clocks; or around an
+ * ordered read of it alone.  0 or -errno.
+ */
 int bracket_snapshot(
 	const struct vdsotime *t, clockid_t id, unsigned int tries, struct bracket *ret);
 int bracket_gettime(

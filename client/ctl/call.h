@@ -31,8 +31,7 @@ enum { CALL_ERROR_BYTES = 256, CALL_TIMEOUT_NS_DEFAULT = 2000000000 };
  */
 const char *call_runtime_dir(const char *given);
 
-/* The runtime directory's name is too long for that socket of it: says so, and returns
- * CTL_USAGE. */
+/* The runtime directory's name is too long for that socket: says so, and returns CTL_USAGE. */
 int call_dir_too_long(const struct ctl *ctl, const char *socket_name);
 
 /*
@@ -48,16 +47,20 @@ int call_dir_too_long(const struct ctl *ctl, const char *socket_name);
 int call_method(const char *runtime_dir, const char *method, const struct value *parameters,
 	int64_t timeout_ns, char error[CALL_ERROR_BYTES], struct value **ret);
 
-/* As call_method() with ctl's directory and the default timeout; every failure has been told on
- * ctl->err, but for "not running" where quiet.  CTL_OK and *ret, or the exit code that fits. */
+/*
+ * As call_method() with ctl's directory and the default timeout; every failure has been told on
+ * ctl->err, but for "not running" where quiet.  CTL_OK and *ret, or the exit code that fits.
+ */
 int call_daemon(const struct ctl *ctl, const char *method, const struct value *parameters,
 	bool quiet, struct value **ret);
 
 /* What is made of one reply, which stays the caller's: CTL_OK to go on, or the exit code. */
 typedef int call_reply_fn(const struct ctl *ctl, struct value *reply);
 
-/* A call with "more": on_reply for each reply until the last.  Failures are told.  CTL_OK or the
- * exit code that fits. */
+/*
+ * A call with "more": on_reply for each reply until the last.  Failures are told.  CTL_OK or the
+ * exit code that fits.
+ */
 int call_daemon_more(const struct ctl *ctl, const char *method, const struct value *parameters,
 	call_reply_fn *on_reply);
 

@@ -13,8 +13,7 @@
 #include "client/ctl/text.h"
 #include "client/ctl/verbs.h"
 
-/* Enough for one bracket that nothing came between, on a busy machine too: some 0.1 ms each
- * clock. */
+/* Enough for one bracket that nothing came between, on a busy machine too: some 0.1 ms a clock. */
 enum { BRACKETS = 1000 };
 
 struct reading {

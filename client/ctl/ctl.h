@@ -56,8 +56,10 @@ struct ctl {
  */
 typedef int ctl_verb_fn(const struct ctl *ctl, int argc, char **argv);
 
-/* The value of option name (long form, no dashes) as given last; NULL: not given, or it takes
- * none. */
+/*
+ * The value of option name (long form, no dashes) as given last; NULL: not given, or it takes
+ * none.
+ */
 const char *ctl_option(const struct ctl *ctl, const char *name);
 
 /* Was option name given? */
@@ -67,8 +69,10 @@ bool ctl_has_option(const struct ctl *ctl, const char *name);
 void ctl_error(const struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Flush ctl->out.  CTL_OK, or CTL_FAILURE with a message when anything written since the last call
- * was lost. */
+/*
+ * Flush ctl->out.  CTL_OK, or CTL_FAILURE with a message when anything written since the last call
+ * was lost.
+ */
 int ctl_flush(const struct ctl *ctl);
 
 #endif

@@ -27,8 +27,7 @@ int64_t line_deadline_ns(int64_t timeout_ns)
 	return now_ns() + timeout_ns;
 }
 
-/* connect() and send() on a Unix socket wait for the peer no longer than the socket's send
- * timeout. */
+/* connect() and send() on a Unix socket wait no longer than the socket's send timeout. */
 static int set_send_timeout(int fd, int64_t deadline_ns)
 {
 	int64_t left_us = (deadline_ns - now_ns()) / 1000;

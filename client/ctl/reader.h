@@ -13,8 +13,10 @@
 
 struct ctl;
 
-/* Attach, with fallback.  CTL_OK and *ret, to be detached by the caller; or an exit code, with a
- * message. */
+/*
+ * Attach, with fallback.  CTL_OK and *ret, to be detached by the caller; or an exit code, with a
+ * message.
+ */
 int reader_attach(const struct ctl *ctl, struct vdsotime **ret);
 
 /* The path by which a clock is answered: "page", "vdso", "syscall". */

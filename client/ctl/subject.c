@@ -37,8 +37,10 @@ BATCH(counter_relaxed, uint64_t x = 0, x = vdsotime_counter_read_relaxed(), x)
 BATCH(counter_fence, uint64_t x = 0, x = vdsotime_counter_read_fence(), x)
 BATCH(counter_rdtscp, uint64_t x = 0, x = vdsotime_counter_read_rdtscp(), x)
 BATCH(libc_gettime, struct timespec x = { 0 }, clock_gettime(CLOCK_REALTIME, &x), x.tv_nsec)
-/* The calls that an interval needs where only the bound is shared, as ClockBound's client makes
- * them: the time, and the age of the bound. */
+/*
+ * The calls that an interval needs where only the bound is shared, as ClockBound's client makes
+ * them: the time, and the age of the bound.
+ */
 BATCH(libc_with_age, struct timespec x[2] = { 0 },
 	(clock_gettime(CLOCK_REALTIME, &x[0]), clock_gettime(CLOCK_MONOTONIC_COARSE, &x[1])),
 	x[0].tv_nsec + x[1].tv_nsec)
@@ -159,8 +161,10 @@ const struct subject subjects[] = {
 	{ 0 },
 };
 
-/* Where PR_SET_TSC forbids it, reading the counter is SIGSEGV; where the kernel knows no such
- * control (EINVAL), it is allowed. */
+/*
+ * Where PR_SET_TSC forbids it, reading the counter is SIGSEGV; where the kernel knows no such
+ * control (EINVAL), it is allowed.
+ */
 static bool counter_is_allowed(void)
 {
 	int mode = PR_TSC_ENABLE;

@@ -28,8 +28,10 @@ struct subject {
 	const char *name; /* for people */
 	/* Make the call so many times; a sum that depends on each result. */
 	uint64_t (*batch)(const struct subject_world *world, unsigned int calls);
-	/* The path that answers it: "page", "vdso", "syscall", "counter"; NULL: it cannot be run
-	 * here, *ret_reason then says why. */
+	/*
+	 * The path that answers it: "page", "vdso", "syscall", "counter"; NULL: it cannot be run
+	 * here, *ret_reason then says why.
+	 */
 	const char *(*path)(const struct subject_world *world, const char **ret_reason);
 };
 

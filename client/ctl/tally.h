@@ -31,8 +31,10 @@ void tally_deinit(struct tally *t);
 /* One more number; nothing when it is full. */
 void tally_add(struct tally *t, int64_t number);
 
-/* Sorts the numbers.  A percentile is the smallest number with so many of all at or below it.  0;
- * -ENODATA when there are none. */
+/*
+ * Sorts the numbers.  A percentile is the smallest number with so many of all at or below it.  0;
+ * -ENODATA when there are none.
+ */
 int tally_summarise(struct tally *t, struct tally_summary *ret);
 
 #endif

@@ -22,8 +22,10 @@ struct table {
 /* Bytes of the printable character at text; 0: there is none. */
 static size_t character_bytes(const char *text)
 {
-	/* What is written longer than it has to be is another character to whom that does not
-	 * matter; and below U+00A0 two bytes are a control character. */
+	/*
+	 * What is written longer than it has to be is another character to whom that does not
+	 * matter; and below U+00A0 two bytes are a control character.
+	 */
 	static const uint32_t least[] = { [2] = 0xa0, [3] = 0x800, [4] = 0x10000 };
 	const unsigned char *at = (const unsigned char *)text;
 	size_t n = *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;

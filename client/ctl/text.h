@@ -11,8 +11,10 @@
 
 #include "client/ctl/ctl.h"
 
-/* Is text UTF-8 without control characters (C0, DEL, C1), so that no terminal takes any of it for a
- * command and a line of it stays one? */
+/*
+ * Is text UTF-8 without control characters (C0, DEL, C1), so that no terminal takes any of it for a
+ * command and a line of it stays one?
+ */
 bool text_is_printable(const char *text);
 
 /* Each byte of what is otherwise becomes '?'. */
@@ -37,8 +39,10 @@ struct text_column {
 /* A table: cells are added row by row, then printed at once with the widths that fit. */
 struct table;
 
-/* n at most TEXT_COLUMNS_MAX; columns must outlive the table.  Never NULL (see value.h on
- * memory). */
+/*
+ * n at most TEXT_COLUMNS_MAX; columns must outlive the table.  Never NULL (see value.h on
+ * memory).
+ */
 struct table *table_new(const struct text_column *columns, size_t n);
 void table_cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

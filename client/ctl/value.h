@@ -44,8 +44,7 @@ void value_add_string(struct value *object, const char *key, const char *string)
 void value_add_null(struct value *object, const char *key);
 void value_add_decimal(struct value *object, const char *key, double number, unsigned int digits);
 void value_add(struct value *object, const char *key, struct value *child); /* child handed over */
-/* As value_add(), but the caller keeps its own hold on child, which must not be changed
- * meanwhile. */
+/* As value_add(), but the caller keeps its own hold on child, which must stay as it is. */
 void value_share(struct value *object, const char *key, const struct value *child);
 
 /* Append to an array. */
@@ -57,8 +56,10 @@ bool value_is_object(const struct value *v);
 /* A child of an object; NULL when absent.  It belongs to its parent. */
 struct value *value_get(const struct value *object, const char *key);
 
-/* Read a child of an object: true, and *ret written, where it is there and of that type and
- * range. */
+/*
+ * Read a child of an object: true, and *ret written, where it is there and of that type and
+ * range.
+ */
 bool value_get_int(const struct value *object, const char *key, int64_t *ret);
 bool value_get_uint(const struct value *object, const char *key, uint64_t *ret);
 bool value_get_bool(const struct value *object, const char *key, bool *ret);
@@ -69,8 +70,10 @@ size_t value_length(const struct value *array);
 struct value *value_at(const struct value *array, size_t index);
 const char *value_at_string(const struct value *array, size_t index); /* NULL: no string */
 
-/* The text of what is neither object nor array: "yes" and "no" for booleans, "" for null, a string
- * itself; else NULL.  Belongs to v. */
+/*
+ * The text of what is neither object nor array: "yes" and "no" for booleans, "" for null, a string
+ * itself; else NULL.  Belongs to v.
+ */
 const char *value_scalar(const struct value *v);
 
 /*
@@ -87,12 +90,16 @@ void value_visit(const struct value *v, value_visit_fn *visit, void *data);
  */
 int value_parse(const char *text, size_t length, struct value **ret, const char **ret_reason);
 
-/* The value, which is no string, as JSON on one line, without spaces or newline.  Belongs to v,
- * until it is changed, printed or freed. */
+/*
+ * The value, which is no string, as JSON on one line, without spaces or newline.  Belongs to v,
+ * until it is changed, printed or freed.
+ */
 const char *value_text(struct value *v);
 
-/* Write the value, which is no string, and a newline to ctl->out, as --json asks (CTL_JSON_OFF: as
- * short).  Write errors show at ctl_flush(). */
+/*
+ * Write the value, which is no string, and a newline to ctl->out, as --json asks (CTL_JSON_OFF: as
+ * short).  Write errors show at ctl_flush().
+ */
 void value_print(const struct ctl *ctl, struct value *v);
 
 #endif

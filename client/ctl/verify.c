@@ -73,8 +73,10 @@ static void sleep_ns(int64_t duration_ns)
 	nanosleep(&duration, NULL);
 }
 
-/* The bound was published anew between two looks, perhaps: the larger holds for what lies
- * between. */
+/*
+ * The bound was published anew between two looks, perhaps: the larger holds for what lies
+ * between.
+ */
 static int sample(const struct verify *v, struct slice *slice, int index)
 {
 	struct vdsotime_status before, after;

@@ -60,8 +60,7 @@ enum vdsotime_page_refusal vdsotime_page_check(const struct vdsotime_page *page,
 	return VDSOTIME_PAGE_OK;
 }
 
-/* Does the line hold for this stamp?  Its own window says so; a newer line is the caller's
- * affair. */
+/* Does the line hold for this stamp?  Its window says so; a newer line is the caller's affair. */
 static int line_covers(const struct vdsotime_line *line, uint64_t stamp)
 {
 	uint64_t ticks = stamp - line->word[VDSOTIME_WORD_COUNTER];

@@ -147,8 +147,7 @@ static bool flush(void)
 
 #endif
 
-/* Of the pages that the kernel lists as the vDSO's data some are not there, and a touch is
- * SIGBUS. */
+/* Of the pages that the kernel lists as the vDSO's data some are missing: a touch is SIGBUS. */
 static void add_vvar(uintptr_t start, uintptr_t end)
 {
 	int pipe_fds[2];

@@ -131,8 +131,10 @@ void scenario_cpu(void)
 	verdict_end("a CPU away and back", began, 0, verdict_page().path == VDSOTIME_PATH_PAGE, "");
 }
 
-/* Steps where the reader and the daemon have a CPU each.  How soon they are followed is the host's
- * matter there. */
+/*
+ * Steps where the reader and the daemon have a CPU each.  How soon they are followed is the host's
+ * matter there.
+ */
 void scenario_race(void)
 {
 	uint64_t began = verdict_begin();

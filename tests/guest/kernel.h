@@ -28,7 +28,8 @@ void kernel_sleep_ms(int64_t ms);
 /* REALTIME is to be so many ns since 1970. */
 void kernel_set_realtime(int64_t ns);
 
-/* adjtimex(2) with these modes; rate as they say: a frequency in units of 2^-16 ppm, or us a tick.
+/*
+ * adjtimex(2) with these modes; rate as they say: a frequency in units of 2^-16 ppm, or us a tick.
  */
 void kernel_adjust(unsigned int modes, long rate, int status);
 

@@ -11,8 +11,10 @@
 #define MONOTONIC 1
 #define READS 20 /* between two moments in which others may look */
 
-/* Longer between the kernel's two answers: the thread was held up, or the clock was disturbed just
- * there; the next read will tell. */
+/*
+ * Longer between the kernel's two answers: the thread was held up, or the clock was disturbed just
+ * there; the next read will tell.
+ */
 #define BRACKET_NS (20 * NSEC_PER_MSEC)
 
 static const clockid_t clocks[CLOCKS] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,

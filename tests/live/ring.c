@@ -78,8 +78,10 @@ int main(int argc, char **argv)
 	if (vdsotime_attach(&t, argv[1], 0) < 0)
 		return 1;
 	n = gather(t, atof(argv[2]));
-	/* the newest first, as the ring is overwritten meanwhile: once it forgets it has forgotten
-	 * all before */
+	/*
+	 * the newest first, as the ring is overwritten meanwhile: once it forgets it has forgotten
+	 * all before
+	 */
 	for (size_t i = n; i-- > 0;) {
 		int64_t difference = resolve(t, &snapshots[i]);
 

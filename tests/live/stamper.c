@@ -122,8 +122,10 @@ static void check_refusals(struct vdsotime_stamps *s)
 		fail("subscriptions that are not served", 0);
 }
 
-/* Ticks come at their interval; those that cannot be told of are counted; requests go on
- * meanwhile. */
+/*
+ * Ticks come at their interval; those that cannot be told of are counted; requests go on
+ * meanwhile.
+ */
 static void check_ticks(struct vdsotime_stamps *s)
 {
 	const struct timespec none = { 0 }, patience = { .tv_sec = 10 };

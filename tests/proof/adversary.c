@@ -62,8 +62,10 @@ static unsigned int lie_count;
 /* Or, not 0: every load is a lie in storm of 16 cases. */
 static unsigned int storm;
 
-/* What the run loaded: how often, and of what a try rests on, the last two sequences and the
- * rest. */
+/*
+ * What the run loaded: how often, and of what a try rests on, the last two sequences and the
+ * rest.
+ */
 static unsigned int loads;
 static uint32_t seq, seq_before, meta;
 static uint64_t counter;

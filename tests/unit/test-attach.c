@@ -227,8 +227,10 @@ static void *leave_one_by_one(void *data)
 	return NULL;
 }
 
-/* Nine tenths of it on the way into the queue, and as much again in it: the daemon's good answer
- * comes too late. */
+/*
+ * Nine tenths of it on the way into the queue, and as much again in it: the daemon's good answer
+ * comes too late.
+ */
 static void test_a_second_is_one_from_the_first_call_to_the_last(void **state)
 {
 	struct vdsotime *t = NULL;

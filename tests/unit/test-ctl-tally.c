@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the measuring verbs stand on: tallies, brackets and the relay that looks for time going
- * back. */
+/*
+ * What the measuring verbs stand on: tallies, brackets and the relay that looks for time going
+ * back.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -147,8 +147,10 @@ static void test_a_visit_goes_in_order_until_it_is_stopped(void **state)
 	value_free(v);
 }
 
-/* A reply may come from whoever listens where the user pointed: it must not clear a screen, or pass
- * for another line. */
+/*
+ * A reply may come from whoever listens where the user pointed: it must not clear a screen, or pass
+ * for another line.
+ */
 static void test_text_from_outside_cannot_command_a_terminal(void **state)
 {
 	struct value *v =

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples in, lines out: monotone where they change, at the model where they aim, within their
- * bound. */
+/*
+ * Samples in, lines out: monotone where they change, at the model where they aim, within their
+ * bound.
+ */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>

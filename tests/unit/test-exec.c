@@ -81,8 +81,7 @@ static void *dial(void *data)
 	return NULL;
 }
 
-/* Sleeps for an epoch that does not come: NULL, or t when it did not sleep until its time was up.
- */
+/* Sleeps for an epoch that does not come: NULL, or t when it did not sleep out its time. */
 static void *wait_for_epoch(void *t)
 {
 	const struct timespec patience = { .tv_nsec = 50000000 };

@@ -31,8 +31,10 @@ static void interrupt_always(struct fake_os *fake, int32_t clock_id)
 	fake_os_pass(fake, fake->reads % 2 ? 3000 : 90000);
 }
 
-/* Lives so short, on a machine so busy, that the rate is never known well: that is no
- * disturbance. */
+/*
+ * Lives so short, on a machine so busy, that the rate is never known well: that is no
+ * disturbance.
+ */
 static void test_short_lives_on_a_busy_machine_are_not_taken_for_jumps(void **state)
 {
 	uint64_t before;
@@ -178,7 +180,8 @@ static void test_next_life_believes_a_claim_that_this_one_believed(void **state)
 	fake_os_pass(&f, 500e6);
 	start(&defaults, fd);
 	assert_true(line().extra[VDSOTIME_EXTRA_ERROR] != VDSOTIME_NO_ERROR_BOUND);
-	/* but none that it had forgotten: the clock was set, and nobody has claimed anything since
+	/*
+	 * but none that it had forgotten: the clock was set, and nobody has claimed anything since
 	 */
 	f.realtime_offset_ns += SEC;
 	tick();

@@ -321,8 +321,10 @@ static void test_clocksource_change_is_told_and_the_rate_found_anew(void **state
 	assert_int_equal(epoch(), 1);
 }
 
-/* The rate is fitted from before to after: nothing of that holds when the machine slept in
- * between. */
+/*
+ * The rate is fitted from before to after: nothing of that holds when the machine slept in
+ * between.
+ */
 static void test_suspend_during_calibration_does_not_spoil_the_rate(void **state)
 {
 	struct keeper_status s;

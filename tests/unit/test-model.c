@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The model of one clock: it follows quiet samples slowly, the others at once, and knows its
- * bound. */
+/*
+ * The model of one clock: it follows quiet samples slowly, the others at once, and knows its
+ * bound.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

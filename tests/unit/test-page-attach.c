@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Attaching without libc: a good page is taken, and whoever listens can neither hold it up nor lie.
+/*
+ * Attaching without libc: a good page is taken, and whoever listens can neither hold it up nor lie.
  */
 #include <errno.h>
 #include <linux/filter.h>

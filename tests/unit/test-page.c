@@ -387,8 +387,10 @@ static void test_nothing_is_recovered_from_a_page_never_published(void **state)
 	assert_int_equal(page_recover(page, &line), 0);
 }
 
-/* The writer dies after each of its stores; whoever takes over finds a whole line, and so do
- * readers. */
+/*
+ * The writer dies after each of its stores; whoever takes over finds a whole line, and so do
+ * readers.
+ */
 static void test_recover_after_a_death_at_each_store(void **state)
 {
 	(void)state;
@@ -498,8 +500,10 @@ static int resolve(uint64_t stamp, int64_t *ret)
 	return vdsotime_page_resolve(page, VDSOTIME_PAGE_MONOTONIC, stamp, ret);
 }
 
-/* Lines a million ticks apart, each a million ns further than its rate says: so one sees which was
- * used. */
+/*
+ * Lines a million ticks apart, each a million ns further than its rate says: so one sees which was
+ * used.
+ */
 static void publish_staircase(uint64_t generations)
 {
 	for (uint64_t g = 1; g <= generations; g++) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The library's reads: what the page answers, what it leaves to the vDSO, and how one becomes the
- * other. */
+/*
+ * The library's reads: what the page answers, what it leaves to the vDSO, and how one becomes the
+ * other.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -182,8 +184,10 @@ static void test_past_its_window_the_vdso_answers(void **state)
 	assert_int_equal(path(), VDSOTIME_PATH_PAGE);
 }
 
-/* A page that was ahead when it ended: its readers hold their breath until the kernel has caught
- * up. */
+/*
+ * A page that was ahead when it ended: its readers hold their breath until the kernel has caught
+ * up.
+ */
 static void test_time_does_not_go_back_when_the_page_ends(void **state)
 {
 	int64_t last = 0, now = 0;
@@ -208,8 +212,10 @@ static void test_time_does_not_go_back_when_the_page_ends(void **state)
 	assert_true(now <= kernel_ns(CLOCK_MONOTONIC));
 }
 
-/* The vDSO of the handle, during which its daemon comes back, behind the kernel but within its
- * bound. */
+/*
+ * The vDSO of the handle, during which its daemon comes back, behind the kernel but within its
+ * bound.
+ */
 static int vdso_while_the_page_comes_back(int32_t id, struct vdsotime_timespec *ret)
 {
 	struct timespec ts;

@@ -324,8 +324,7 @@ static void test_subscription_and_its_ticks(void **state)
 	expect(w, ended, 32);
 }
 
-/* A line of the drawing: the ops that it names, count of them, and their bytes.  False: it is none.
- */
+/* A line of the drawing: the ops that it names, count of them, their bytes.  False: it is none. */
 static bool read_drawn(
 	const char *line, struct stamp_request *ret, size_t *ret_count, size_t *ret_bytes)
 {

@@ -76,8 +76,10 @@ static void test_a_step_is_told_with_sign_and_unit(void **state)
 	assert_int_equal(id, LOG_ID_CLOCK_SET);
 }
 
-/* A clock that is being disciplined has one every few seconds, and each a line would fill the
- * journal. */
+/*
+ * A clock that is being disciplined has one every few seconds, and each a line would fill the
+ * journal.
+ */
 static void test_rate_changes_are_for_debugging(void **state)
 {
 	const struct event e = { .kind = EVENT_RATE_CHANGED, .amount = 12 };

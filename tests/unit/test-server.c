@@ -1313,7 +1313,8 @@ static void on_time(void *data)
 	*over = true;
 }
 
-/* A call that waits for its rate has no turns meanwhile, and is served soon when it need not wait.
+/*
+ * A call that waits for its rate has no turns meanwhile, and is served soon when it need not wait.
  */
 static void test_waiting_call_rests_until_its_limit_is_lifted(void **state)
 {

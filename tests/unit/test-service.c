@@ -18,8 +18,10 @@
 #include "daemon/service.h"
 #include "tests/unit/scratch.h"
 
-/* What a service manager would be: a datagram socket, and descriptors from 3 on with their
- * names. */
+/*
+ * What a service manager would be: a datagram socket, and descriptors from 3 on with their
+ * names.
+ */
 static int manager = -1;
 static char logged[4096];
 

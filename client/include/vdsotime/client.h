@@ -54,8 +54,10 @@ struct vdsotime;
 
 /* Flags of vdsotime_attach(). */
 enum {
-	/* No daemon, or no usable page, is no error: the handle answers from the vDSO, and
-	 * vdsotime_refresh() tries again. */
+	/*
+	 * No daemon, or no usable page, is no error: the handle answers from the vDSO, and
+	 * vdsotime_refresh() tries again.
+	 */
 	VDSOTIME_FALLBACK = 1 << 0
 };
 
@@ -193,8 +195,10 @@ VDSOTIME_PUBLIC int vdsotime_snapshot(const struct vdsotime *t, struct vdsotime_
  */
 VDSOTIME_PUBLIC int vdsotime_interval(const struct vdsotime *t, struct vdsotime_interval *ret);
 
-/* Was time_ns (UTC as ns since 1970) surely over when the interval was taken; is it surely yet to
- * come? */
+/*
+ * Was time_ns (UTC as ns since 1970) surely over when the interval was taken; is it surely yet to
+ * come?
+ */
 static inline int vdsotime_interval_after(const struct vdsotime_interval *i, int64_t time_ns)
 {
 	return i->earliest_ns > time_ns;

@@ -52,8 +52,10 @@ struct vdsotime_line {
 
 #ifndef VDSOTIME_SEQ_LOAD
 
-/* A half of a word, loaded or stored alone where a machine has no 64-bit access: S4 finds the
- * tear. */
+/*
+ * A half of a word, loaded or stored alone where a machine has no 64-bit access: S4 finds the
+ * tear.
+ */
 typedef uint32_t __attribute__((may_alias)) vdsotime_half;
 
 static inline uint64_t vdsotime_halves_load(const uint64_t *word)
@@ -107,8 +109,7 @@ VDSOTIME_INLINE uint32_t vdsotime_line_begin(const struct vdsotime_line *line)
 	return VDSOTIME_SEQ_LOAD(&line->seq);
 }
 
-/* S3, S4.  Whether all that was loaded since vdsotime_line_begin() gave seq is of one
- * publication. */
+/* S3, S4.  Is all that was loaded since vdsotime_line_begin() gave seq of one publication? */
 VDSOTIME_INLINE int vdsotime_line_done(const struct vdsotime_line *line, uint32_t seq)
 {
 	VDSOTIME_READ_FENCE();

@@ -74,12 +74,10 @@ enum vdsotime_extra {
 	VDSOTIME_EXTRA_FLAGS, /* quality, leap: see below */
 	VDSOTIME_EXTRA_CHECK /* all of the above and meta: vdsotime_line_check() */
 };
-/* ERROR_GROWTH and TRACKING_GROWTH are below 2^32: less than 1 ns per ns.  ERROR without a
- * bound: */
+/* ERROR_GROWTH and TRACKING_GROWTH are below 2^32, less than 1 ns a ns.  ERROR without bound: */
 #define VDSOTIME_NO_ERROR_BOUND UINT64_MAX
 
-/* FLAGS: enum vdsotime_quality in bits 0..7, enum vdsotime_leap in bits 8..15, both of
- * quality.h. */
+/* FLAGS: enum vdsotime_quality in bits 0..7, enum vdsotime_leap in 8..15, both of quality.h. */
 #define VDSOTIME_FLAGS_QUALITY(flags) ((uint32_t)(flags)&0xff)
 #define VDSOTIME_FLAGS_LEAP(flags) ((uint32_t)(flags) >> 8 & 0xff)
 /* TAI - UTC on the line is one that the kernel was told, not the 0 it starts with. */
@@ -236,8 +234,7 @@ VDSOTIME_INLINE enum vdsotime_page_result vdsotime_line_read(const struct vdsoti
 	return VDSOTIME_PAGE_READ;
 }
 
-/* A clock of the page, now.  *ret is written only with VDSOTIME_PAGE_READ, as in all that
- * follow. */
+/* A clock of the page, now.  *ret is written only with VDSOTIME_PAGE_READ, as in all below. */
 VDSOTIME_INLINE enum vdsotime_page_result vdsotime_page_read(const struct vdsotime_page *page,
 	int32_t clock, enum vdsotime_counter_order order, struct vdsotime_point *ret)
 {
