@@ -80,9 +80,12 @@ struct value *machine_vdso(void)
 {
 	struct value *v = value_new_object(), *functions = value_new_array();
 	struct vdsotime_vdso vdso;
+	bool usable = false;
 
 	resolve(&vdso);
-	value_add_bool(v, "usable", vdso.base != 0);
+	for (uint32_t i = 0; i < VDSOTIME_FUNCTIONS; i++)
+		usable |= vdso.address[i] != 0;
+	value_add_bool(v, "usable", usable);
 	add_soname(v, &vdso);
 	for (uint32_t i = 0; i < VDSOTIME_FUNCTIONS; i++) {
 		const struct vdsotime_found *found = &vdso.found[i];
@@ -137,12 +140,12 @@ struct value *machine_clocksource(const char *sysfs_dir)
 
 /*
  * The kernel's maxerror starts from what the disciplining daemon sets and grows by 500 us each
- * second.  One that sets it, and esterror, to 0 (timesyncd, phc2sys) tells no error: then it is a
- * whole number of those steps, with an esterror of 0.
+ * second.  One that sets it to 0 (timesyncd, phc2sys) tells no error: then it is a whole number of
+ * those steps.  The daemon goes by the same rule.
  */
 static bool is_unquantified(const struct timex *timex)
 {
-	return timex->esterror == 0 && timex->maxerror % 500 == 0;
+	return timex->maxerror % 500 == 0;
 }
 
 static const char *leap_name(int clock_state)
