@@ -16,37 +16,38 @@
 #include "client/ctl/value.h"
 #include "client/ctl/verbs.h"
 
-/* A line is composed before it is printed. */
-struct line {
+/* A value of a line, composed before it is printed. */
+struct sentence {
 	char text[768];
 	size_t length;
 };
 
-static void line_add(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void sentence_add(struct sentence *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-static void line_add(struct line *l, const char *format, ...)
+static void sentence_add(struct sentence *s, const char *format, ...)
 {
 	va_list args;
 	int n;
 
 	va_start(args, format);
-	n = vsnprintf(l->text + l->length, sizeof(l->text) - l->length, format, args);
+	n = vsnprintf(s->text + s->length, sizeof(s->text) - s->length, format, args);
 	va_end(args);
 	if (n > 0)
-		l->length += (size_t)n;
-	if (l->length >= sizeof(l->text))
-		l->length = sizeof(l->text) - 1;
+		s->length += (size_t)n;
+	if (s->length >= sizeof(s->text))
+		s->length = sizeof(s->text) - 1;
 }
 
 /* ", NAME 3.1 ms" where the number is known. */
-static void line_add_duration(
-	struct line *l, const char *before, const struct value *v, const char *key)
+static void sentence_add_duration(
+	struct sentence *s, const char *before, const struct value *v, const char *key)
 {
 	char duration[HUMANE_BYTES];
 	int64_t ns;
 
 	if (value_get_int(v, key, &ns))
-		line_add(l, "%s%s", before, humane_duration(duration, ns));
+		sentence_add(s, "%s%s", before, humane_duration(duration, ns));
 }
 
 static void print_daemon(const struct ctl *ctl, const struct value *state, int status)
@@ -58,26 +59,26 @@ static void print_daemon(const struct ctl *ctl, const struct value *state, int s
 	enum text_color color = status == CTL_OK         ? TEXT_GOOD
 				: status == CTL_DEGRADED ? TEXT_WARN
 							 : TEXT_BAD;
-	struct line l = { 0 };
+	struct sentence s = { 0 };
 	int64_t pid;
 
 	if (!daemon) {
-		line_add(&l, "vdsotimed: %s (%s/%s)",
+		sentence_add(&s, "vdsotimed: %s (%s/%s)",
 			status == CTL_NOT_RUNNING  ? "not running"
 			: status == CTL_PERMISSION ? "not allowed to ask"
 						   : "no answer",
 			call_runtime_dir(ctl->runtime_dir), CALL_INTERFACE);
 	} else {
-		line_add(&l, "vdsotimed %s: %s", version ? version : "?",
+		sentence_add(&s, "vdsotimed %s: %s", version ? version : "?",
 			status == CTL_OK ? "serving"
 					 : "serving, but this process does not read its page");
-		line_add(&l, " (%s", dir ? dir : "?");
+		sentence_add(&s, " (%s", dir ? dir : "?");
 		if (value_get_int(daemon, "processId", &pid))
-			line_add(&l, ", pid %" PRId64, pid);
-		line_add_duration(&l, ", up ", daemon, "uptimeNSec");
-		line_add(&l, ")");
+			sentence_add(&s, ", pid %" PRId64, pid);
+		sentence_add_duration(&s, ", up ", daemon, "uptimeNSec");
+		sentence_add(&s, ")");
 	}
-	fprintf(ctl->out, "%s%s%s\n", text_color(ctl, color), l.text, text_color(ctl, TEXT_PLAIN));
+	fprintf(ctl->out, "%s%s%s\n", text_color(ctl, color), s.text, text_color(ctl, TEXT_PLAIN));
 	if (refusal)
 		text_field(ctl, "Configuration", "%sREFUSED, the former is in force: %s%s",
 			text_color(ctl, TEXT_WARN), refusal, text_color(ctl, TEXT_PLAIN));
@@ -101,18 +102,18 @@ static const char *common_version(const struct value *functions)
 	return common;
 }
 
-static void line_add_functions(struct line *l, const struct value *functions, bool versions)
+static void sentence_add_functions(struct sentence *s, const struct value *functions, bool versions)
 {
 	for (size_t i = 0; i < value_length(functions); i++) {
 		const struct value *function = value_at(functions, i);
 		const char *name = value_get_string(function, "name");
 		const char *version = value_get_string(function, "version");
 
-		line_add(l, "%s %s", i > 0 ? "," : "", name ? name : "?");
+		sentence_add(s, "%s %s", i > 0 ? "," : "", name ? name : "?");
 		if (!value_get_string(function, "symbol"))
-			line_add(l, " (not there: system call)");
+			sentence_add(s, " (not there: system call)");
 		else if (versions)
-			line_add(l, " (%s)", version ? version : "no version");
+			sentence_add(s, " (%s)", version ? version : "no version");
 	}
 }
 
@@ -122,7 +123,7 @@ static void print_vdso(const struct ctl *ctl, const struct value *state)
 			   *functions = value_get(vdso, "functions");
 	const char *soname = value_get_string(vdso, "soname"), *common = common_version(functions);
 	size_t resolved = 0, n = value_length(functions);
-	struct line l = { 0 };
+	struct sentence s = { 0 };
 	bool usable;
 
 	if (!value_get_bool(vdso, "usable", &usable))
@@ -133,10 +134,10 @@ static void print_vdso(const struct ctl *ctl, const struct value *state)
 	}
 	for (size_t i = 0; i < n; i++)
 		resolved += value_get_string(value_at(functions, i), "symbol") != NULL;
-	line_add(&l, "%s%s%s, %zu of %zu functions:", soname ? soname : "(no name)",
+	sentence_add(&s, "%s%s%s, %zu of %zu functions:", soname ? soname : "(no name)",
 		common ? ", version " : "", common ? common : "", resolved, n);
-	line_add_functions(&l, functions, !common);
-	text_field(ctl, "vDSO", "%s", l.text);
+	sentence_add_functions(&s, functions, !common);
+	text_field(ctl, "vDSO", "%s", s.text);
 }
 
 static void print_clocksource(const struct ctl *ctl, const struct value *state)
@@ -144,24 +145,24 @@ static void print_clocksource(const struct ctl *ctl, const struct value *state)
 	const struct value *source = value_get(state, "clocksource");
 	const struct value *available = value_get(source, "available");
 	const char *current = value_get_string(source, "current");
-	struct line l = { 0 };
+	struct sentence s = { 0 };
 	bool avoids;
 
 	if (!source)
 		return;
-	line_add(&l, "%s", current ? current : "not known");
+	sentence_add(&s, "%s", current ? current : "not known");
 	for (size_t i = 0; i < value_length(available); i++) {
 		const char *name = value_at_string(available, i);
 
-		line_add(&l, "%s%s", i == 0 ? " (available: " : " ", name ? name : "?");
+		sentence_add(&s, "%s%s", i == 0 ? " (available: " : " ", name ? name : "?");
 	}
-	line_add(&l, "%s", value_length(available) > 0 ? ")" : "");
+	sentence_add(&s, "%s", value_length(available) > 0 ? ")" : "");
 	if (value_get_bool(source, "avoidsSystemCall", &avoids))
-		line_add(&l, avoids ? "; vDSO reads avoid the system call"
-				    : "; vDSO reads FALL INTO the system call");
-	line_add_duration(&l, ": ", source, "vdsoCostNSec");
-	line_add_duration(&l, " against ", source, "systemCallCostNSec");
-	text_field(ctl, "Clocksource", "%s", l.text);
+		sentence_add(&s, avoids ? "; vDSO reads avoid the system call"
+					: "; vDSO reads FALL INTO the system call");
+	sentence_add_duration(&s, ": ", source, "vdsoCostNSec");
+	sentence_add_duration(&s, " against ", source, "systemCallCostNSec");
+	text_field(ctl, "Clocksource", "%s", s.text);
 }
 
 static void print_counter(const struct ctl *ctl, const struct value *state)
@@ -171,24 +172,25 @@ static void print_counter(const struct ctl *ctl, const struct value *state)
 	const char *reason = value_get_string(counter, "reason");
 	const char *vmclock = value_get_string(counter, "vmclock");
 	char frequency[HUMANE_BYTES];
-	struct line l = { 0 };
+	struct sentence s = { 0 };
 	bool usable, exact, pinned;
 	uint64_t hz, cpus;
 
 	if (!value_get_bool(counter, "usable", &usable))
 		return;
-	line_add(&l, "%s", name ? name : "?");
+	sentence_add(&s, "%s", name ? name : "?");
 	if (value_get_uint(counter, "frequencyHz", &hz))
-		line_add(&l, " at %s", humane_frequency(frequency, hz));
+		sentence_add(&s, " at %s", humane_frequency(frequency, hz));
 	if (usable && value_get_bool(counter, "rateExact", &exact))
-		line_add(&l, exact ? " (the kernel's own rate, exact)" : " (rate fitted)");
-	line_add(&l, ", %s", usable ? "used" : "NOT used");
+		sentence_add(&s, exact ? " (the kernel's own rate, exact)" : " (rate fitted)");
+	sentence_add(&s, ", %s", usable ? "used" : "NOT used");
 	if (reason && *reason)
-		line_add(&l, ": %s", reason);
+		sentence_add(&s, ": %s", reason);
 	if (value_get_uint(counter, "comparedCpus", &cpus) && cpus > 1 &&
 		value_get_bool(counter, "comparedPinned", &pinned))
-		line_add(&l, "; %" PRIu64 " CPUs compared%s", cpus, pinned ? "" : ", not pinned");
-	text_field(ctl, "Counter", "%s", l.text);
+		sentence_add(
+			&s, "; %" PRIu64 " CPUs compared%s", cpus, pinned ? "" : ", not pinned");
+	text_field(ctl, "Counter", "%s", s.text);
 	if (vmclock)
 		text_field(ctl, "VMClock", "%s", vmclock);
 }
@@ -196,26 +198,26 @@ static void print_counter(const struct ctl *ctl, const struct value *state)
 static void print_page(const struct ctl *ctl, const struct value *state)
 {
 	const struct value *page = value_get(state, "page");
-	struct line l = { 0 };
+	struct sentence s = { 0 };
 	bool on, flag;
 	uint64_t epoch;
 	int64_t number;
 
 	if (!value_get_bool(page, "on", &on))
 		return;
-	line_add(&l, "%s", on ? "on" : "OFF");
+	sentence_add(&s, "%s", on ? "on" : "OFF");
 	if (value_get_int(page, "generation", &number))
-		line_add(&l, ", generation %" PRId64, number);
+		sentence_add(&s, ", generation %" PRId64, number);
 	if (value_get_uint(page, "epoch", &epoch))
-		line_add(&l, ", epoch %" PRIu32, humane_epoch(epoch));
-	line_add_duration(&l, ", age ", page, "ageNSec");
-	line_add_duration(&l, ", renewed every ", page, "periodNSec");
-	line_add_duration(&l, ", good for ", page, "windowNSec");
+		sentence_add(&s, ", epoch %" PRIu32, humane_epoch(epoch));
+	sentence_add_duration(&s, ", age ", page, "ageNSec");
+	sentence_add_duration(&s, ", renewed every ", page, "periodNSec");
+	sentence_add_duration(&s, ", good for ", page, "windowNSec");
 	if (value_get_bool(page, "restored", &flag) && flag)
-		line_add(&l, ", continued from an earlier life");
+		sentence_add(&s, ", continued from an earlier life");
 	if (value_get_bool(page, "kept", &flag))
-		line_add(&l, flag ? ", kept over restarts" : ", not kept over restarts");
-	text_field(ctl, "Page", "%s", l.text);
+		sentence_add(&s, flag ? ", kept over restarts" : ", not kept over restarts");
+	text_field(ctl, "Page", "%s", s.text);
 }
 
 static void print_reader(const struct ctl *ctl, const struct value *state)
@@ -235,7 +237,7 @@ static void print_tracking(const struct ctl *ctl, const struct value *state)
 {
 	const struct value *tracking = value_get(state, "tracking");
 	char number[HUMANE_BYTES];
-	struct line l = { 0 };
+	struct sentence s = { 0 };
 	uint64_t bound_ns;
 	int64_t ns, ps;
 	bool on;
@@ -248,14 +250,15 @@ static void print_tracking(const struct ctl *ctl, const struct value *state)
 		return;
 	}
 	if (value_get_int(tracking, "residualNSec", &ns))
-		line_add(&l, "last %s from the kernel's clock, ", humane_difference(number, ns));
+		sentence_add(
+			&s, "last %s from the kernel's clock, ", humane_difference(number, ns));
 	if (value_get_int(tracking, "residualRmsPSec", &ps))
-		line_add(&l, "rms %" PRId64 ".%" PRId64 " ns, ", ps / 1000, ps % 1000 / 100);
+		sentence_add(&s, "rms %" PRId64 ".%" PRId64 " ns, ", ps / 1000, ps % 1000 / 100);
 	if (value_get_int(tracking, "residualMaximumNSec", &ns))
-		line_add(&l, "max %s; ", humane_duration(number, ns));
+		sentence_add(&s, "max %s; ", humane_duration(number, ns));
 	/* the bound is for the worst that may have happened since the last publication */
-	line_add(&l, "never more than %s", humane_bound(number, bound_ns));
-	text_field(ctl, "Tracking", "%s", l.text);
+	sentence_add(&s, "never more than %s", humane_bound(number, bound_ns));
+	text_field(ctl, "Tracking", "%s", s.text);
 }
 
 static void print_synchronisation(const struct ctl *ctl, const struct value *state)
@@ -265,34 +268,34 @@ static void print_synchronisation(const struct ctl *ctl, const struct value *sta
 		   *origin = value_get_string(sync, "origin");
 	const char *leap = value_get_string(sync, "leap");
 	char number[HUMANE_BYTES];
-	struct line l = { 0 };
+	struct sentence s = { 0 };
 	uint64_t error_ns;
 	int64_t n;
 
 	if (!name)
 		return;
-	line_add(&l, "%s", name);
+	sentence_add(&s, "%s", name);
 	if (value_get_uint(sync, "errorNSec", &error_ns))
-		line_add(&l, ": REALTIME within %s of UTC", humane_bound(number, error_ns));
+		sentence_add(&s, ": REALTIME within %s of UTC", humane_bound(number, error_ns));
 	else
-		line_add(&l, ": no bound on REALTIME against UTC");
+		sentence_add(&s, ": no bound on REALTIME against UTC");
 	if (origin && *origin)
-		line_add(&l, " (%s)", origin);
-	text_field(ctl, "Sync", "%s", l.text);
+		sentence_add(&s, " (%s)", origin);
+	text_field(ctl, "Sync", "%s", s.text);
 
-	l = (struct line){ 0 };
+	s = (struct sentence){ 0 };
 	if (value_get_int(sync, "taiOffsetSec", &n))
-		line_add(&l, "TAI-UTC %" PRId64 " s", n);
+		sentence_add(&s, "TAI-UTC %" PRId64 " s", n);
 	else
-		line_add(&l, "TAI-UTC not set: TAI reads as REALTIME");
+		sentence_add(&s, "TAI-UTC not set: TAI reads as REALTIME");
 	if (leap && strcmp(leap, "insert") == 0)
-		line_add(&l, ", a leap second ends this UTC day");
+		sentence_add(&s, ", a leap second ends this UTC day");
 	else if (leap && strcmp(leap, "delete") == 0)
-		line_add(&l, ", this UTC day ends a second early");
+		sentence_add(&s, ", this UTC day ends a second early");
 	if (value_get_int(sync, "frequencyPpb", &n) && n != 0)
-		line_add(&l, ", frequency adjusted by %s%" PRId64 ".%03" PRId64 " ppm",
+		sentence_add(&s, ", frequency adjusted by %s%" PRId64 ".%03" PRId64 " ppm",
 			n < 0 ? "-" : "+", (n < 0 ? -n : n) / 1000, (n < 0 ? -n : n) % 1000);
-	text_field(ctl, "", "%s", l.text);
+	text_field(ctl, "", "%s", s.text);
 }
 
 static void print_clients(const struct ctl *ctl, const struct value *state)
