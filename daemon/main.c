@@ -93,7 +93,7 @@ static bool renew_status(struct daemon *d)
 	if (d->refusal[0])
 		return false;
 	keeper_status(d->keeper, &status);
-	report_status(&status, text, sizeof(text));
+	report_format_status(&status, text, sizeof(text));
 	if (strcmp(text, d->status) == 0)
 		return false;
 	strcpy(d->status, text);
@@ -144,7 +144,7 @@ static int reload(void *data, struct server_refused_configuration *refused)
 	int r = load_config(d, refused);
 	d->refusal[0] = 0;
 	if (r < 0) {
-		report_refusal(refused, d->refusal, sizeof(d->refusal));
+		report_format_refusal(refused, d->refusal, sizeof(d->refusal));
 		snprintf(d->status, sizeof(d->status),
 			"Serving; configuration refused, the former stays: %s", d->refusal);
 		service_notify_ready(&d->service, d->status);

@@ -129,7 +129,7 @@ void report_refused_configuration(const struct server_refused_configuration *ref
 		LEVEL_ERROR, LOG_ID_CONFIGURATION_REFUSED, fields, "The configuration was refused");
 }
 
-void report_status(const struct keeper_status *s, char *text, size_t size_bytes)
+void report_format_status(const struct keeper_status *s, char *text, size_t size_bytes)
 {
 	static const char *const sync[] = {
 		[KEEPER_SYNC_UNKNOWN] = "synchronisation not known",
@@ -146,7 +146,7 @@ void report_status(const struct keeper_status *s, char *text, size_t size_bytes)
 			sync[s->sync]);
 }
 
-void report_refusal(
+void report_format_refusal(
 	const struct server_refused_configuration *refused, char *text, size_t size_bytes)
 {
 	if (refused->line)

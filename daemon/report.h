@@ -30,13 +30,13 @@ void report_started(const char *runtime_dir, int64_t took_ns);
 void report_refused_configuration(const struct server_refused_configuration *refused);
 
 /* For `systemctl status`: a sentence or two. */
-void report_status(const struct keeper_status *s, char *text, size_t size_bytes);
+void report_format_status(const struct keeper_status *s, char *text, size_t size_bytes);
 
 /*
  * For the same: why a configuration was refused, "FILE:LINE: what is wrong"; what is no text in it
  * has '?', as in replies.
  */
-void report_refusal(
+void report_format_refusal(
 	const struct server_refused_configuration *refused, char *text, size_t size_bytes);
 
 #endif

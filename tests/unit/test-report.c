@@ -128,12 +128,12 @@ static void test_status_line_tells_page_and_synchronisation(void **state)
 	char line[256];
 
 	(void)state;
-	report_status(&s, line, sizeof(line));
+	report_format_status(&s, line, sizeof(line));
 	assert_string_equal(line, "Serving; page on (tsc); clock synchronised");
 	s.page_on = false;
 	s.counter_reason = "the kernel does not use it";
 	s.sync = KEEPER_SYNC_UNKNOWN;
-	report_status(&s, line, sizeof(line));
+	report_format_status(&s, line, sizeof(line));
 	assert_string_equal(
 		line, "Serving; page off: the kernel does not use it; synchronisation not known");
 }
@@ -146,13 +146,13 @@ static void test_refused_configuration_names_what_is_to_blame(void **state)
 	char line[256];
 
 	(void)state;
-	report_refusal(&refused, line, sizeof(line));
+	report_format_refusal(&refused, line, sizeof(line));
 	assert_string_equal(line, "/a.conf:3: Period=1: expected more");
 	refused.line = 0;
-	report_refusal(&refused, line, sizeof(line));
+	report_format_refusal(&refused, line, sizeof(line));
 	assert_string_equal(line, "/a.conf: Period=1: expected more");
 	refused.file[0] = 0;
-	report_refusal(&refused, line, sizeof(line));
+	report_format_refusal(&refused, line, sizeof(line));
 	assert_string_equal(line, "Period=1: expected more");
 }
 
@@ -174,12 +174,12 @@ static void test_what_is_no_text_is_replaced_in_a_refusal(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		strcpy(refused.message, cases[i].message);
-		report_refusal(&refused, line, sizeof(line));
+		report_format_refusal(&refused, line, sizeof(line));
 		assert_string_equal(line, cases[i].told);
 	}
 	strcpy(refused.file, "/\x9b.conf");
 	refused.line = 3;
-	report_refusal(&refused, line, sizeof(line));
+	report_format_refusal(&refused, line, sizeof(line));
 	assert_string_equal(line, "/?.conf:3: Period=20??s?");
 }
 
