@@ -11,7 +11,7 @@
 
 #include "client/ctl/text.h"
 #include "client/ctl/value.h"
-#include "client/ctl/vdsoimage.h"
+#include "client/ctl/vdso-image.h"
 #include "client/ctl/verbs.h"
 
 enum { NUMBER_BYTES = 24, BUILD_ID_BYTES = 2 * 64 + 1, NAME_BYTES = 256 };

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "client/ctl/value.h"
-#include "client/ctl/vdsoimage.h"
+#include "client/ctl/vdso-image.h"
 #include "client/ctl/verbs.h"
 #include "tests/fixtures/vdso-corpus.h"
 #include "tests/fixtures/vdso-fixture.h"

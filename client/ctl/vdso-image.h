@@ -6,8 +6,8 @@
  * What one would get wrong: the addresses of another process mean nothing here; they are for
  * showing.
  */
-#ifndef VDSOTIMED_CTL_VDSOIMAGE_H
-#define VDSOTIMED_CTL_VDSOIMAGE_H
+#ifndef VDSOTIMED_CTL_VDSO_IMAGE_H
+#define VDSOTIMED_CTL_VDSO_IMAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

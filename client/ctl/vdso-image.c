@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Getting at a vDSO's image: see vdsoimage.h.
+ * Getting at a vDSO's image: see vdso-image.h.
  */
-#include "client/ctl/vdsoimage.h"
+#include "client/ctl/vdso-image.h"
 
 #include <errno.h>
 #include <fcntl.h>
