@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/page/boot-id.h"
 #include "proto/wire/stamp.h"
 
 /* The kernel's SCM_MAX_FD: whatever a liar sends is received, so that it can be closed. */
@@ -146,28 +148,17 @@ enum vdsotime_nopage mapping_open(
 	return VDSOTIME_NOPAGE_NONE;
 }
 
-/* "7b2f...-...": 32 hexadecimal digits, hyphens between.  1, or 0 when it cannot be read. */
-static int read_boot_id(uint8_t ret[static 16])
+static bool read_boot_id(uint8_t ret[static 16])
 {
-	char text[40];
-	unsigned int digits = 0;
+	char text[BOOT_ID_TEXT_BYTES];
 	ssize_t n;
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	int fd = open(BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return 0;
+		return false;
 	n = read(fd, text, sizeof(text));
 	close(fd);
-	for (ssize_t i = 0; i < n && digits < 32; i++) {
-		static const char hex[] = "0123456789abcdef";
-		const char *at = text[i] ? strchr(hex, text[i]) : NULL;
-
-		if (!at)
-			continue;
-		ret[digits / 2] = (uint8_t)(ret[digits / 2] << 4 | (at - hex));
-		digits++;
-	}
-	return digits == 32;
+	return n > 0 && boot_id_parse(text, (size_t)n, ret);
 }
 
 enum vdsotime_nopage mapping_check(const struct vdsotime_page *page, size_t bytes)

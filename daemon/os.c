@@ -19,6 +19,7 @@
 #include <vdsotime/vdso.h>
 
 #include "daemon/warp.h"
+#include "proto/page/boot-id.h"
 
 #define CLOCKSOURCE_DIR "/sys/devices/system/clocksource/clocksource0/"
 
@@ -213,38 +214,15 @@ static int clocksource_read(
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 static int boot_id(void *ctx, uint8_t ret[static 16])
 {
-	char text[40];
-	uint8_t id[16];
-	size_t n = 0;
+	char text[BOOT_ID_TEXT_BYTES];
 
 	(void)ctx;
-	int r = read_line("/proc/sys/kernel/random/boot_id", text, sizeof(text));
+	int r = read_line(BOOT_ID_FILE, text, sizeof(text));
 	if (r < 0)
 		return r;
-	for (const char *c = text; *c; c++) {
-		if (*c == '-')
-			continue;
-		int high = hex_digit(c[0]), low = high < 0 ? -1 : hex_digit(c[1]);
-		if (low < 0 || n == sizeof(id))
-			return -EBADMSG;
-		id[n++] = (uint8_t)(high << 4 | low);
-		c++;
-	}
-	if (n != sizeof(id))
-		return -EBADMSG;
-	memcpy(ret, id, sizeof(id));
-	return 0;
+	return boot_id_parse(text, strlen(text), ret) ? 0 : -EBADMSG;
 }
 
 static int time_namespace(void *ctx, uint64_t *ret_dev, uint64_t *ret_ino)

@@ -9,6 +9,7 @@
 
 #include <vdsotime/vdso.h>
 
+#include "proto/page/boot-id.h"
 #include "proto/vdso/bytes.h"
 #include "proto/vdso/native.h"
 #include "proto/wire/stamp.h"
@@ -38,8 +39,7 @@ enum {
 	ERROR_BAD_MESSAGE = NATIVE_EBADMSG,
 	ERROR_PROTOCOL = NATIVE_EPROTO,
 	ERROR_NAME_TOO_LONG = NATIVE_ENAMETOOLONG,
-	SOCKET_PATH_BYTES = 108,
-	BOOT_ID_BYTES = 36
+	SOCKET_PATH_BYTES = 108
 };
 
 struct socket_address {
@@ -225,35 +225,10 @@ static int request_page(const char *dir)
 	return r;
 }
 
-static int32_t hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
-/* 32 hexadecimal digits, with dashes anywhere between. */
-static bool parse_boot_id(const char *text, size_t bytes, uint8_t id[16])
-{
-	uint32_t digits = 0;
-
-	for (size_t i = 0; i < bytes && digits < 32; i++) {
-		int32_t digit = hex_digit(text[i]);
-
-		if (digit < 0)
-			continue;
-		id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | digit);
-		digits++;
-	}
-	return digits == 32;
-}
-
 static int read_boot_id(uint8_t id[16])
 {
-	static const char path[] = "/proc/sys/kernel/random/boot_id";
-	char text[BOOT_ID_BYTES];
+	static const char path[] = BOOT_ID_FILE;
+	char text[BOOT_ID_TEXT_BYTES];
 	NATIVE_WORD fd, n;
 
 	fd = sys_call6(
@@ -264,7 +239,7 @@ static int read_boot_id(uint8_t id[16])
 	close_fd((int)fd);
 	if (n < 0)
 		return (int)n;
-	return parse_boot_id(text, (size_t)n, id) ? 0 : -ERROR_BAD_MESSAGE;
+	return boot_id_parse(text, (size_t)n, id) ? 0 : -ERROR_BAD_MESSAGE;
 }
 
 static NATIVE_WORD map_shared(int fd, size_t bytes)
