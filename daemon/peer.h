@@ -31,7 +31,10 @@ struct quota_user;
 /* Bytes of replies that the kernel holds for a peer that does not read (it doubles this). */
 #define PEER_SEND_BUFFER_BYTES 32768
 
-/* From the start; and beside them a subscription's, and its share of those that wait. */
+/*
+ * What a peer has from the start; PEER_WATCHERS adds its subscription's timer and its user's
+ * waiting timer.
+ */
 #define PEER_OWN_WATCHERS 2
 #define PEER_WATCHERS (PEER_OWN_WATCHERS + 1 + THROTTLE_WATCHERS)
 
