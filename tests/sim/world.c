@@ -51,16 +51,6 @@ static void track_bend(struct track *t, uint64_t x, double ns_per_tick)
 	t->mult = (uint64_t)llround(ns_per_tick * TRACK_ONE);
 }
 
-static void set_rates(struct world *w)
-{
-	double factor = 1 + (double)w->timex.frequency / 65536e6 +
-			(double)(w->timex.tick_us - 10000) / 10000;
-
-	track_bend(&w->raw, w->x, w->raw_ns_per_tick);
-	track_bend(&w->monotonic, w->x, w->raw_ns_per_tick * factor * (1 + w->untold));
-	track_bend(&w->utc, w->x, 1e9 / w->hz * (1 + w->drift));
-}
-
 static uint64_t ticks_s(const struct world *w, double s)
 {
 	return (uint64_t)(s * w->hz);
@@ -97,6 +87,30 @@ static void notify(struct world *w)
 
 	if (x < w->notified_x)
 		w->notified_x = x;
+}
+
+/* When REALTIME's next second begins; the kernel notices at a tick. */
+static void schedule_second(struct world *w)
+{
+	int64_t realtime = world_clock(w, CLOCK_REALTIME);
+
+	w->next[WORLD_SECOND] = w->x +
+				(uint64_t)((double)(NSEC_PER_SEC - realtime % NSEC_PER_SEC) /
+					   (double)w->monotonic.mult * TRACK_ONE) +
+				world_ticks(w, random_between(&w->random, 1e3, 4e6));
+}
+
+static void set_rates(struct world *w)
+{
+	double factor = 1 + (double)w->timex.frequency / 65536e6 +
+			(double)(w->timex.tick_us - 10000) / 10000;
+
+	track_bend(&w->raw, w->x, w->raw_ns_per_tick);
+	track_bend(&w->monotonic, w->x, w->raw_ns_per_tick * factor * (1 + w->untold));
+	track_bend(&w->utc, w->x, 1e9 / w->hz * (1 + w->drift));
+	/* one that is about to end, or has and waits for its tick, stays as it is */
+	if (w->next[WORLD_SECOND] > w->x + world_ticks(w, 10e6))
+		schedule_second(w);
 }
 
 /* kernel/time/ntp.c, second_overflow() */
@@ -150,13 +164,8 @@ static void on_second(struct world *w)
 		w->utc.ns0 += leap * NSEC_PER_SEC;
 		w->timex.tai_offset_s -= leap;
 		notify(w);
-		realtime += leap * NSEC_PER_SEC;
 	}
-	/* the next second begins then; the kernel notices at a tick */
-	w->next[WORLD_SECOND] = w->x +
-				(uint64_t)((double)(NSEC_PER_SEC - realtime % NSEC_PER_SEC) /
-					   (double)w->monotonic.mult * TRACK_ONE) +
-				world_ticks(w, random_between(&w->random, 1e3, 4e6));
+	schedule_second(w);
 }
 
 static double utc_error_ns(const struct world *w)
