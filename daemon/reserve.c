@@ -39,7 +39,7 @@ void reserve_release(void)
 		return;
 	free(reserve.base);
 	reserve.base = NULL;
-	reserve.count = 0;
+	reserve.count = reserve.used = 0;
 }
 
 static bool is_reserved(const void *block)
