@@ -40,8 +40,6 @@ FAULTS = [
      'if (was_set)\n\t\ts->has_claim = false;', '(void)was_set;'),
     ('after a restart a claim of before is believed', 'daemon/keeper-look.c',
      'keeper_forget_claim(k);\n\treturn 0;', 'return 0;'),
-    ('TAI is not read between two equal times', 'daemon/sampler.c',
-     'if (after < before || after - before > NSEC_PER_SEC / 4)\n\t\t\tcontinue;', ''),
     ('a move keeps the rate of the host before', 'daemon/keeper-look.c',
      'if (k->counter.registration.scale_hz == 0)', 'if (0)'),
     ('there never is a page', 'daemon/discipline.c',
