@@ -17,8 +17,8 @@
 #include "client/ctl/machine.h"
 #include "client/ctl/reader.h"
 #include "client/ctl/subject.h"
+#include "client/ctl/table.h"
 #include "client/ctl/tally.h"
-#include "client/ctl/text.h"
 #include "client/ctl/verbs.h"
 
 enum {
@@ -188,7 +188,7 @@ static void print_row(struct table *table, const struct bench *bench, const stru
 
 static void print_text(const struct ctl *ctl, const struct bench *bench)
 {
-	static const struct text_column columns[] = {
+	static const struct table_column columns[] = {
 		{ "SUBJECT", false },
 		{ "PATH", false },
 		{ "MIN", true },

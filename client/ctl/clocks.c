@@ -10,7 +10,7 @@
 #include "client/ctl/clockid.h"
 #include "client/ctl/humane.h"
 #include "client/ctl/reader.h"
-#include "client/ctl/text.h"
+#include "client/ctl/table.h"
 #include "client/ctl/verbs.h"
 
 /* Enough for one bracket that nothing came between, on a busy machine too: some 0.1 ms a clock. */
@@ -44,7 +44,7 @@ static int take_reading(const struct vdsotime *t, struct reading *ret)
 
 static void print_text(const struct ctl *ctl, const struct reading *reading)
 {
-	static const struct text_column columns[] = {
+	static const struct table_column columns[] = {
 		{ "CLOCK", false },
 		{ "TIME", true },
 		{ "LESS KERNEL", true },

@@ -6,7 +6,7 @@
 
 #include "client/ctl/call.h"
 #include "client/ctl/humane.h"
-#include "client/ctl/text.h"
+#include "client/ctl/table.h"
 #include "client/ctl/verbs.h"
 
 static void print_event(struct table *table, const struct value *event)
@@ -29,7 +29,7 @@ static void print_event(struct table *table, const struct value *event)
 
 static void print_text(const struct ctl *ctl, const struct value *reply)
 {
-	static const struct text_column columns[] = {
+	static const struct table_column columns[] = {
 		{ "NUMBER", true },
 		{ "TIME", true },
 		{ "EPOCH", true },

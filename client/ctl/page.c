@@ -17,6 +17,7 @@
 
 #include "client/ctl/call.h"
 #include "client/ctl/humane.h"
+#include "client/ctl/table.h"
 #include "client/ctl/text.h"
 #include "client/ctl/verbs.h"
 
@@ -246,7 +247,7 @@ static bool add_row(void *data, const char *key, const char *scalar, const struc
 
 static void print_text(const struct ctl *ctl, const struct value *v)
 {
-	static const struct text_column columns[] = {
+	static const struct table_column columns[] = {
 		{ "WORD", false },
 		{ "PRIMARY", true },
 		{ "BACKUP", true },

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text for people: what may be shown of text from outside, "Key: value" lines, aligned columns,
- * colours.
- *
- * What one would get wrong: widths are of bytes seen, so colours go around a whole line or a
- * field's value, never into a cell.
+ * Text for people: what may be shown of text from outside, "Key: value" lines, colours.
  */
 #ifndef VDSOTIMED_CTL_TEXT_H
 #define VDSOTIMED_CTL_TEXT_H
@@ -28,28 +24,5 @@ const char *text_color(const struct ctl *ctl, enum text_color color);
 /* One line: key right-aligned, a colon, the value.  An empty key continues the line before. */
 void text_field(const struct ctl *ctl, const char *key, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-
-enum { TEXT_COLUMNS_MAX = 12 };
-
-struct text_column {
-	const char *heading;
-	bool right; /* align to the right */
-};
-
-/* A table: cells are added row by row, then printed at once with the widths that fit. */
-struct table;
-
-/*
- * n at most TEXT_COLUMNS_MAX; columns must outlive the table.  Never NULL (see value.h on
- * memory).
- */
-struct table *table_new(const struct text_column *columns, size_t n);
-void table_cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Print it, with its headings where ctl->legend. */
-void table_print(const struct ctl *ctl, const struct table *t);
-
-/* Takes NULL; returns NULL. */
-struct table *table_free(struct table *t);
 
 #endif

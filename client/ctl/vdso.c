@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/ctl/table.h"
 #include "client/ctl/text.h"
 #include "client/ctl/value.h"
 #include "client/ctl/vdso-image.h"
@@ -137,7 +138,7 @@ static void print_head(const struct ctl *ctl, const struct vdsoimage *v)
 
 static void print_functions(const struct ctl *ctl, const struct vdsoimage *v)
 {
-	static const struct text_column columns[] = {
+	static const struct table_column columns[] = {
 		{ "FUNCTION", false },
 		{ "SYMBOL", false },
 		{ "VERSION", false },
@@ -169,7 +170,7 @@ static void print_functions(const struct ctl *ctl, const struct vdsoimage *v)
 
 static void print_symbols(const struct ctl *ctl, const struct vdsoimage *v)
 {
-	static const struct text_column columns[] = {
+	static const struct table_column columns[] = {
 		{ "NAME", false },
 		{ "VERSION", false },
 		{ "BINDING", false },

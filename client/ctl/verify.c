@@ -20,8 +20,8 @@
 #include "client/ctl/humane.h"
 #include "client/ctl/reader.h"
 #include "client/ctl/relay.h"
+#include "client/ctl/table.h"
 #include "client/ctl/tally.h"
-#include "client/ctl/text.h"
 #include "client/ctl/verbs.h"
 
 enum {
@@ -250,7 +250,7 @@ static bool is_good(const struct verify *v)
 	return all_are_read(v) && v->missed == 0;
 }
 
-static const struct text_column columns[] = {
+static const struct table_column columns[] = {
 	{ "CLOCK", false },
 	{ "SAMPLES", true },
 	{ "P50", true },

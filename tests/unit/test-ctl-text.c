@@ -9,9 +9,10 @@
 
 #include <cmocka.h>
 
+#include "client/ctl/table.h"
 #include "client/ctl/text.h"
 
-static const struct text_column columns[] = {
+static const struct table_column columns[] = {
 	{ "NAME", false },
 	{ "NS", true },
 	{ "PATH", false },
@@ -55,7 +56,7 @@ static void test_columns_align_to_what_is_widest(void **state)
 
 static void test_no_legend_leaves_out_the_headings_and_their_width(void **state)
 {
-	static const struct text_column wide[] = { { "A WIDE HEADING", true } };
+	static const struct table_column wide[] = { { "A WIDE HEADING", true } };
 	struct ctl ctl = { .legend = false };
 	struct table *t = table_new(wide, 1);
 	char *text;
