@@ -193,8 +193,7 @@ static void follow_move(struct keeper *k, const struct sample *s, struct news *n
 	k->moved = VMCLOCK_SAME;
 	news_add(n, kind,
 		k->counter.usable && m->known ? llround(model_distance_ns(m, &s->monotonic)) : 0);
-	/* a rate that was fitted is that of another counter; one that is the kernel's stays its own
-	 */
+	/* the kernel's own rate stays its own; one that was fitted is another counter's */
 	if (k->counter.registration.scale_hz == 0)
 		discipline_init(&k->discipline, &k->counter.registration);
 	else

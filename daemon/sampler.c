@@ -10,8 +10,10 @@
 #define COARSE_TRIES 8
 #define TAI_TRIES 3
 
-/* A sample is taken in some us; one during which the daemon was held up for longer is taken again,
- * but not for ever. */
+/*
+ * A sample is taken in some us; one during which the daemon was held up for longer is taken again,
+ * but not for ever.
+ */
 #define SPAN_MAX_NS (10 * 1000000)
 #define SPAN_TRIES 3
 

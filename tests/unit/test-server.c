@@ -607,7 +607,6 @@ static void test_stall_that_is_over_holds_nothing(void **state)
 	close(fd);
 }
 
-/* More often than there is room: who goes in the midst of something leaves nothing. */
 /* Replies of whole packets that a peer's socket takes before one stalls. */
 static unsigned int replies_taken(struct world *w)
 {
@@ -674,6 +673,7 @@ static void test_who_takes_nothing_after_a_lost_tick_has_stalled(void **state)
 	lose_tick(*state, false);
 }
 
+/* More often than there is room: who goes in the midst of something leaves nothing. */
 static void test_those_who_go_in_the_midst_leave_nothing(void **state)
 {
 	struct world *w = *state;
