@@ -6,15 +6,18 @@
 #include "daemon/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static void stderr_sink(const struct log_record *record);
+static int stderr_sink(const struct log_record *record);
 
-static void (*sink)(const struct log_record *record) = stderr_sink;
+static int (*sink)(const struct log_record *record) = stderr_sink;
 static enum log_level max_level = LEVEL_INFO;
+static unsigned int lost; /* records, and nobody was told yet */
 
 const char *const log_level_names[] = { "error", "warning", "notice", "info", "debug", NULL };
 
@@ -22,7 +25,18 @@ const char *const log_level_names[] = { "error", "warning", "notice", "info", "d
 static const char *const ids[LOG_IDS] = { LOG_ID_LIST(LOG_ID_TEXT) };
 #undef LOG_ID_TEXT
 
-static void stderr_sink(const struct log_record *record)
+/*
+ * Asked first, and not made O_NONBLOCK: the open file is not ours alone.  Where there is room at
+ * all, there is room for a line.
+ */
+static bool stderr_has_room(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) != 0;
+}
+
+static int stderr_sink(const struct log_record *record)
 {
 	char line[LOG_MESSAGE_BYTES + 16];
 	int n;
@@ -32,15 +46,18 @@ static void stderr_sink(const struct log_record *record)
 	else
 		n = snprintf(line, sizeof(line), "<%d>%s\n", (int)record->level, record->message);
 	if (n < 0)
-		return;
+		return -EINVAL;
+	if (!stderr_has_room())
+		return -EAGAIN;
 
 	ssize_t written;
 	do
 		written = write(STDERR_FILENO, line, (size_t)n);
 	while (written < 0 && errno == EINTR);
+	return written < 0 ? -errno : 0;
 }
 
-void log_set_sink(void (*new_sink)(const struct log_record *record))
+void log_set_sink(int (*new_sink)(const struct log_record *record))
 {
 	sink = new_sink ? new_sink : stderr_sink;
 }
@@ -65,6 +82,23 @@ int log_level_parse(const char *text, enum log_level *ret)
 	return -EINVAL;
 }
 
+static void tell_lost(void)
+{
+	char message[64];
+
+	snprintf(message, sizeof(message), "Messages lost before this one: %u", lost);
+	if (sink(&(struct log_record){ .level = LEVEL_WARNING, .message = message }) == 0)
+		lost = 0;
+}
+
+static void pass(const struct log_record *record)
+{
+	if (lost > 0)
+		tell_lost();
+	if (sink(record) < 0)
+		lost++;
+}
+
 void log_write(enum log_level level, enum log_id id, const struct log_field *fields,
 	const char *format, ...)
 {
@@ -82,7 +116,7 @@ void log_write(enum log_level level, enum log_id id, const struct log_field *fie
 		for (char *c = message; *c; c++)
 			if ((unsigned char)*c < ' ' || *c == 0x7f)
 				*c = '?';
-		sink(&(struct log_record){
+		pass(&(struct log_record){
 			.level = level, .id = id, .fields = fields, .message = message });
 	}
 	errno = saved_errno;

@@ -4,7 +4,11 @@
  * want to find again, an id and fields; it goes to a sink: stderr until another is set.
  *
  * On stderr each line starts with the level as <N> (sd-daemon(3)), but not on a terminal.  The sink
- * for the journal is in service.h.
+ * for the journal is in journal.h.
+ *
+ * No sink waits: whoever is to read the records, and does not, must not stop the daemon.  A record
+ * for which there is no room is lost, and counted; the count is told before the next one that gets
+ * through.
  *
  * The one thing a reader would get wrong: nothing is logged per request or per peer that comes and
  * goes.  A client must not be able to fill the journal.
@@ -61,8 +65,8 @@ struct log_record {
 /* Longer messages are cut. */
 #define LOG_MESSAGE_BYTES 1024
 
-/* Where records go from now on; NULL: to stderr. */
-void log_set_sink(void (*sink)(const struct log_record *record));
+/* Where records go from now on; NULL: to stderr.  A sink returns 0, or -errno for a lost record. */
+void log_set_sink(int (*sink)(const struct log_record *record));
 
 /* Records above this level are dropped; LEVEL_INFO at first. */
 void log_set_level(enum log_level level);

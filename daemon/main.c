@@ -21,6 +21,7 @@
 #include "daemon/args.h"
 #include "daemon/chrony-link.h"
 #include "daemon/config.h"
+#include "daemon/journal.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -338,8 +339,8 @@ static int start(struct daemon *d)
 {
 	struct server_refused_configuration refused;
 
-	if (service_stderr_is_journal())
-		log_set_sink(service_journal_sink);
+	if (journal_is_stderr() && journal_open(JOURNAL_SOCKET) == 0)
+		log_set_sink(journal_sink);
 	int r = load_config(d, &refused);
 	if (r < 0 || d->args.check_config)
 		return r;
@@ -378,6 +379,8 @@ static void stop(struct daemon *d)
 	runtime_leave(&d->runtime);
 	service_deinit(&d->service);
 	config_deinit(&d->config);
+	log_set_sink(NULL);
+	journal_close();
 }
 
 int main(int argc, char **argv)

@@ -13,15 +13,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Every record would otherwise carry a line of this file as its origin. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-journal.h>
 
 #include "daemon/log.h"
-
-#define JOURNAL_FIELDS_MAX 8
-#define JOURNAL_FIELD_BYTES 256
 
 static const char *const fd_names[SERVICE_FDS] = {
 	[SERVICE_FD_STAMP] = "stamp",
@@ -279,40 +273,4 @@ int service_keep_page(struct service *s, int fd)
 	if (r < 0)
 		log_warning("the service manager does not keep the page: %s", strerror(-r));
 	return r;
-}
-
-bool service_stderr_is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	uint64_t dev, ino;
-	struct stat st;
-
-	if (!stream || sscanf(stream, "%" SCNu64 ":%" SCNu64, &dev, &ino) != 2)
-		return false;
-	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
-}
-
-void service_journal_sink(const struct log_record *record)
-{
-	char head[3][LOG_MESSAGE_BYTES + 16];
-	char fields[JOURNAL_FIELDS_MAX][JOURNAL_FIELD_BYTES];
-	struct iovec iov[3 + JOURNAL_FIELDS_MAX];
-	int n = 0;
-
-	snprintf(head[0], sizeof(head[0]), "MESSAGE=%s", record->message);
-	iov[n++].iov_base = head[0];
-	snprintf(head[1], sizeof(head[1]), "PRIORITY=%d", (int)record->level);
-	iov[n++].iov_base = head[1];
-	if (record->id != LOG_ID_NONE) {
-		snprintf(head[2], sizeof(head[2]), "MESSAGE_ID=%s", log_id_text(record->id));
-		iov[n++].iov_base = head[2];
-	}
-	const struct log_field *f = record->fields;
-	for (int i = 0; f && f->name && i < JOURNAL_FIELDS_MAX; f++, i++) {
-		snprintf(fields[i], sizeof(fields[i]), "%s=%s", f->name, f->value);
-		iov[n++].iov_base = fields[i];
-	}
-	for (int i = 0; i < n; i++)
-		iov[i].iov_len = strlen(iov[i].iov_base);
-	sd_journal_sendv(iov, n);
 }

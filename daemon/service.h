@@ -26,8 +26,6 @@
 /* Longer ones are cut. */
 #define SERVICE_STATUS_BYTES 832
 
-struct log_record;
-
 enum service_fd {
 	SERVICE_FD_STAMP, /* listening, SOCK_SEQPACKET */
 	SERVICE_FD_VARLINK, /* listening, SOCK_STREAM */
@@ -90,9 +88,5 @@ void service_notify_owed(struct service *s);
  */
 #define SERVICE_KEEP_TIMEOUT_S 1
 int service_keep_page(struct service *s, int fd);
-
-/* Is stderr the journal?  Then records may go there with their fields, by this sink of log.h. */
-bool service_stderr_is_journal(void);
-void service_journal_sink(const struct log_record *record);
 
 #endif

@@ -337,6 +337,21 @@ def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(m):
     wait_until(lambda: m.status()["clients"]["peersPerUserMaximum"] == 1024)
 
 
+def test_a_journal_that_does_not_read_holds_up_nothing(m):
+    """Reloads, of which each is told, until long after there is room for another message."""
+    m.told("systemctl", "kill", "--signal=STOP", "systemd-journald")
+    try:
+        for _ in range(1000):
+            assert_equal(varlink(m.root + "/run/vdsotimed", "org.vdsotime.Time.Reload"), {})
+        before = m.status()["tracking"]["samples"]
+        wait_until(lambda: m.status()["tracking"]["samples"] > before)
+    finally:
+        m.told("systemctl", "kill", "--signal=CONT", "systemd-journald")
+    m.told("journalctl", "--sync")
+    m.told("systemctl", "reload", "vdsotimed")
+    wait_until(lambda: any(r["MESSAGE"].startswith("Messages lost") for r in m.journal()))
+
+
 def wait_until(true):
     """Type=notify reloads return before the daemon has done it."""
     end = time.monotonic() + PATIENCE_S

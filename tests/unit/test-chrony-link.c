@@ -46,12 +46,13 @@ int clock_gettime(clockid_t clock_id, struct timespec *ret)
 	return 0;
 }
 
-static void catch_record(const struct log_record *record)
+static int catch_record(const struct log_record *record)
 {
 	size_t used = strlen(logged);
 
 	snprintf(logged + used, sizeof(logged) - used, "<%d>%s\n", (int)record->level,
 		record->message);
+	return 0;
 }
 
 static int now(void *ctx, int32_t clock_id, int64_t *ret)

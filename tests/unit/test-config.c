@@ -15,12 +15,13 @@
 
 static char logged[8192];
 
-static void catch_record(const struct log_record *record)
+static int catch_record(const struct log_record *record)
 {
 	size_t used = strlen(logged);
 
 	snprintf(logged + used, sizeof(logged) - used, "<%d>%s\n", (int)record->level,
 		record->message);
+	return 0;
 }
 
 static int setup(void **state)

@@ -17,12 +17,13 @@ static char message[LOG_MESSAGE_BYTES];
 static enum log_level level;
 static unsigned int count;
 
-static void catch_record(const struct log_record *record)
+static int catch_record(const struct log_record *record)
 {
 	snprintf(message, sizeof(message), "%s", record->message);
 	level = record->level;
 	count++;
 	errno = EIO;
+	return 0;
 }
 
 static int setup(void **state)
@@ -108,6 +109,35 @@ static void test_stderr_lines_start_with_their_level(void **state)
 	close(ends[0]);
 }
 
+/* alarm(2) ends the test if it waits. */
+static void test_a_reader_of_stderr_that_does_not_read_is_not_waited_for(void **state)
+{
+	static char text[1 << 17];
+	int ends[2];
+
+	(void)state;
+	log_set_sink(NULL);
+	assert_int_equal(pipe(ends), 0);
+	int saved = dup(STDERR_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+	alarm(10);
+	for (unsigned int i = 0; i < sizeof(text); i++)
+		log_warning("more");
+	ssize_t n = read(ends[0], text, sizeof(text));
+	log_warning("back");
+	alarm(0);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[1]);
+	unsigned int lost = (unsigned int)(sizeof(text) - (size_t)n / strlen("<4>more\n"));
+	snprintf(message, sizeof(message), "<4>Messages lost before this one: %u\n<4>back\n", lost);
+	n = read(ends[0], text, sizeof(text) - 1);
+	close(ends[0]);
+	assert_true(n > 0);
+	text[n] = 0;
+	assert_string_equal(text, message);
+}
+
 /* Each id of the journal is explained in the catalog, and nothing else is. */
 static void test_catalog_explains_every_id(void **state)
 {
@@ -141,6 +171,8 @@ int main(void)
 		cmocka_unit_test_setup(test_errno_is_kept, setup),
 		cmocka_unit_test_setup(test_level_names_are_understood, setup),
 		cmocka_unit_test_setup(test_stderr_lines_start_with_their_level, setup),
+		cmocka_unit_test_setup(
+			test_a_reader_of_stderr_that_does_not_read_is_not_waited_for, setup),
 		cmocka_unit_test_setup(test_catalog_explains_every_id, setup),
 	};
 

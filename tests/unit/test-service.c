@@ -25,11 +25,12 @@
 static int manager = -1;
 static char logged[4096];
 
-static void catch_record(const struct log_record *record)
+static int catch_record(const struct log_record *record)
 {
 	size_t used = strlen(logged);
 
 	snprintf(logged + used, sizeof(logged) - used, "%s\n", record->message);
+	return 0;
 }
 
 static struct sockaddr_un address(const char *name)
@@ -417,25 +418,6 @@ static void test_watchdog_interval_is_taken(void **state)
 	assert_non_null(strstr(logged, "WATCHDOG_USEC"));
 }
 
-static void test_journal_is_known_by_its_inode(void **state)
-{
-	struct stat st;
-	char stream[64];
-
-	(void)state;
-	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
-	unsetenv("JOURNAL_STREAM");
-	assert_false(service_stderr_is_journal());
-	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-	setenv("JOURNAL_STREAM", stream, 1);
-	assert_true(service_stderr_is_journal());
-	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino + 1);
-	setenv("JOURNAL_STREAM", stream, 1);
-	assert_false(service_stderr_is_journal());
-	setenv("JOURNAL_STREAM", "nonsense", 1);
-	assert_false(service_stderr_is_journal());
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -457,7 +439,6 @@ int main(void)
 		TEST(test_a_manager_that_comes_back_is_told_what_it_missed),
 		TEST(test_the_page_does_not_wait_for_ever),
 		TEST(test_watchdog_interval_is_taken),
-		TEST(test_journal_is_known_by_its_inode),
 	};
 
 	return cmocka_run_group_tests_name("service", tests, NULL, NULL);
