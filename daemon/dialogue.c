@@ -166,9 +166,8 @@ static int stream_events(struct dialogue *d)
 }
 
 /* Ticks are lost, and counted, when the reply before them is still under way. */
-static int stream_tick(struct peer *p, int64_t now_ns)
+static int stream_due(struct dialogue *d, int64_t now_ns)
 {
-	struct dialogue *d = (struct dialogue *)p;
 	uint64_t lost = 0;
 	bool due = schedule_take(&d->schedule, now_ns, &lost);
 	bool blocked = d->reply.text != NULL;
@@ -181,6 +180,17 @@ static int stream_tick(struct peer *p, int64_t now_ns)
 		r = stream_say(d, VARLINK_TICK);
 	if (r >= 0 && d->peer.ticks != NULL)
 		loop_timer_start(d->peer.ticks, schedule_wait_ns(&d->schedule, now_ns));
+	return r;
+}
+
+/* There may be events to tell of, or a tick, or both. */
+static int stream_tick(struct peer *p, int64_t now_ns)
+{
+	struct dialogue *d = (struct dialogue *)p;
+	int r = stream_events(d);
+
+	if (r >= 0 && d->peer.ticks != NULL && d->stream.interval_ns > 0)
+		r = stream_due(d, now_ns);
 	if (r >= 0)
 		arrange(d);
 	return r;
@@ -392,19 +402,8 @@ int dialogues_accept(struct dialogues *ds, int fd)
 
 void dialogues_event(struct dialogues *ds)
 {
-	struct peer *next;
-
-	for (struct peer *p = ds->set.first; p != NULL; p = next) {
-		struct dialogue *d = (struct dialogue *)p;
-
-		int r;
-
-		next = p->next;
-		if (d->peer.ticks == NULL)
-			continue;
-		r = stream_events(d);
-		if (r == 0)
-			arrange(d);
-		peer_settle(p, r);
+	for (struct peer *p = ds->set.first; p != NULL; p = p->next) {
+		if (p->ticks != NULL)
+			peer_tick_soon(p);
 	}
 }

@@ -42,7 +42,7 @@ int dialogues_init(struct dialogues *ds, struct loop *loop, struct quota *quota,
 void dialogues_deinit(struct dialogues *ds);
 int dialogues_accept(struct dialogues *ds, int fd);
 
-/* Something has happened that streams tell of: give each its turn to say so. */
+/* Something has happened that streams tell of: each does so, in its user's turn. */
 void dialogues_event(struct dialogues *ds);
 
 #endif

@@ -118,6 +118,13 @@ int peer_subscribe(struct peer *p)
 	return 0;
 }
 
+void peer_tick_soon(struct peer *p)
+{
+	/* One that waits has it when its turn comes, and must not wait twice. */
+	if (p->waiting[THROTTLE_TICK].link == NULL)
+		loop_timer_start(p->ticks, 0);
+}
+
 void peer_unsubscribe(struct peer *p)
 {
 	if (p->ticks == NULL)

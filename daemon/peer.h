@@ -46,8 +46,8 @@ struct peer_calls {
 	 */
 	int (*turn)(struct peer *p, unsigned int events);
 	/*
-	 * A tick of its subscription is due, or was a while ago. now_ns: MONOTONIC.  0, or
-	 * negative: close it.
+	 * A tick of its subscription is due, or was a while ago, or peer_tick_soon() was asked
+	 * for. now_ns: MONOTONIC.  0, or negative: close it.
 	 */
 	int (*tick)(struct peer *p, int64_t now_ns);
 	/* Its time is over: count why.  It is closed after this. */
@@ -130,6 +130,9 @@ void peer_let_go(struct peer *p, uint64_t bytes);
  * -ENOSPC.
  */
 int peer_subscribe(struct peer *p);
+
+/* p, which has a subscription, has a tick as soon as its user's turn comes. */
+void peer_tick_soon(struct peer *p);
 
 /*
  * May a descriptor that p was sent still wait to be taken?  It is so while anything waits that was

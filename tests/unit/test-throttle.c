@@ -31,7 +31,7 @@ static struct {
 	int ends[PEERS];
 	unsigned int turns;
 	unsigned int ticks;
-	const struct peer *ticked[PEERS];
+	const struct peer *ticked[2 * PEERS];
 	int64_t tick_ns; /* what one takes */
 	int tick_result;
 } w;
@@ -241,6 +241,28 @@ static void test_ticks_wait_for_their_users_next_turn(void **state)
 	quota_release_peer(&w.quota, other);
 }
 
+/* Of those who have had their tick, and of those who wait for it, which is not a second one. */
+static void test_ticks_that_are_wanted_soon_wait_too(void **state)
+{
+	struct quota_user *other = another();
+
+	(void)state;
+	subscribe_all();
+	loop_once(w.loop, false);
+	assert_int_equal(w.ticks, 2);
+	for (int i = 0; i < PEERS; i++)
+		peer_tick_soon(&w.peers[i]);
+	for (unsigned int rounds = 2; rounds <= PEERS / 2 + 1; rounds++) {
+		loop_once(w.loop, false);
+		assert_int_equal(w.ticks, 2 * rounds);
+	}
+	loop_once(w.loop, false);
+	assert_int_equal(w.ticks, PEERS + 2);
+	for (int i = 0; i < PEERS + 2; i++)
+		assert_ptr_equal(w.ticked[i], &w.peers[i % PEERS]);
+	quota_release_peer(&w.quota, other);
+}
+
 static void test_ticks_of_who_is_alone_leave_room_for_the_page(void **state)
 {
 	(void)state;
@@ -324,6 +346,7 @@ int main(void)
 		TEST(test_share_is_new_in_each_round),
 		TEST(test_who_is_alone_has_the_round),
 		TEST(test_ticks_wait_for_their_users_next_turn),
+		TEST(test_ticks_that_are_wanted_soon_wait_too),
 		TEST(test_ticks_of_who_is_alone_leave_room_for_the_page),
 		TEST(test_ticks_and_requests_take_turns),
 		TEST(test_tick_may_be_the_end_of_its_user),
