@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "daemon/utf8.h"
+
 /* read before write, always: at runs ahead of what a string has become. */
 struct scan {
 	unsigned char *at;
@@ -47,30 +49,9 @@ static unsigned int skip_digits(struct scan *s)
 	return n;
 }
 
-/*
- * Bytes of the character at at, which is of more than one; 0: it is none.  RFC 3629, table in its
- * section 4: the second byte's range shuts out overlong forms, surrogates, and what lies beyond
- * U+10FFFF.
- */
-static size_t utf8_bytes(const unsigned char *at, const unsigned char *end)
-{
-	unsigned int lead = *at;
-	unsigned int low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-	unsigned int high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-	size_t bytes = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-
-	if (lead < 0xc2 || lead > 0xf4 || (size_t)(end - at) < bytes)
-		return 0;
-	for (size_t i = 1; i < bytes; i++, low = 0x80, high = 0xbf) {
-		if (at[i] < low || at[i] > high)
-			return 0;
-	}
-	return bytes;
-}
-
 static bool scan_utf8(struct scan *s)
 {
-	size_t bytes = utf8_bytes(s->at, s->end);
+	size_t bytes = utf8_length(s->at, s->end);
 
 	s->at += bytes;
 	return bytes > 0;
@@ -95,28 +76,6 @@ static int scan_hex4(struct scan *s)
 		s->at++;
 	}
 	return value;
-}
-
-/* Write a character that is not U+0000 as UTF-8; the place behind it. */
-static unsigned char *put_utf8(unsigned char *to, unsigned int c)
-{
-	if (c < 0x80) {
-		*to++ = (unsigned char)c;
-		return to;
-	}
-	if (c < 0x800) {
-		*to++ = (unsigned char)(0xc0 | c >> 6);
-	} else {
-		if (c < 0x10000) {
-			*to++ = (unsigned char)(0xe0 | c >> 12);
-		} else {
-			*to++ = (unsigned char)(0xf0 | c >> 18);
-			*to++ = (unsigned char)(0x80 | (c >> 12 & 0x3f));
-		}
-		*to++ = (unsigned char)(0x80 | (c >> 6 & 0x3f));
-	}
-	*to++ = (unsigned char)(0x80 | (c & 0x3f));
-	return to;
 }
 
 /* After "\u".  A high surrogate must have its low one behind it, and no other may stand alone. */
@@ -187,7 +146,7 @@ static enum json_verdict scan_string(struct scan *s, bool is_key, const char **r
 			verdict = scan_escape(s, &escaped);
 			if (verdict != JSON_PROPER)
 				return verdict;
-			to = put_utf8(to, escaped);
+			to = utf8_put(to, escaped);
 			continue;
 		}
 		while (from < s->at)
@@ -401,29 +360,4 @@ const struct json_value *json_member(const struct json_value *object, const char
 			return child->kind == JSON_IS_NULL ? NULL : child;
 	}
 	return NULL;
-}
-
-bool json_is_text(const char *text, size_t bytes)
-{
-	const unsigned char *at = (const unsigned char *)text;
-	const unsigned char *end = at + bytes;
-
-	while (at < end) {
-		size_t length = *at < 0x20 || *at == 0x7f ? 0
-				: *at < 0x80              ? 1
-							  : utf8_bytes(at, end);
-
-		if (length == 0)
-			return false;
-		at += length;
-	}
-	return true;
-}
-
-void json_make_text(char *text, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++) {
-		if (text[i] < ' ' || text[i] > '~')
-			text[i] = '?';
-	}
 }

@@ -75,10 +75,4 @@ enum json_verdict json_read(char *text, size_t bytes, struct json_text *ret);
 /* object[key]; NULL when it is not there, or is null. */
 const struct json_value *json_member(const struct json_value *object, const char *key);
 
-/* Is it UTF-8 without control characters: may it stand in a reply as it is? */
-bool json_is_text(const char *text, size_t bytes);
-
-/* For what is none: each byte of it that is not printable ASCII becomes '?'. */
-void json_make_text(char *text, size_t bytes);
-
 #endif

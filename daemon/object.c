@@ -10,7 +10,7 @@
 
 #include <json-c/json.h>
 
-#include "daemon/json.h"
+#include "daemon/utf8.h"
 
 struct object object_begin(void)
 {
@@ -55,12 +55,12 @@ struct json_object *object_text_of(const char *text, size_t bytes)
 {
 	char replaced[512];
 
-	if (json_is_text(text, bytes))
+	if (utf8_is_text(text, bytes))
 		return json_object_new_string_len(text, (int)bytes);
 	if (bytes > sizeof(replaced))
 		bytes = sizeof(replaced);
 	memcpy(replaced, text, bytes);
-	json_make_text(replaced, bytes);
+	utf8_make_text(replaced, bytes);
 	return json_object_new_string_len(replaced, (int)bytes);
 }
 

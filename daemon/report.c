@@ -10,10 +10,10 @@
 #include <vdsotime/vdso.h>
 
 #include "daemon/event.h"
-#include "daemon/json.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/server.h"
+#include "daemon/utf8.h"
 
 static const struct {
 	enum log_level level;
@@ -156,6 +156,6 @@ void report_format_refusal(
 		snprintf(text, size_bytes, "%s: %s", refused->file, refused->message);
 	else
 		snprintf(text, size_bytes, "%s", refused->message);
-	if (!json_is_text(text, strlen(text)))
-		json_make_text(text, strlen(text));
+	if (!utf8_is_text(text, strlen(text)))
+		utf8_make_text(text, strlen(text));
 }

@@ -303,17 +303,6 @@ static void test_members_are_found_by_name(void **state)
 	assert_string_equal(json_member(table.values, "d")->string, "\xc3\xa4\xf0\x9f\x98\x80");
 }
 
-static void test_text_for_replies_is_told_from_bytes(void **state)
-{
-	(void)state;
-	assert_true(json_is_text("", 0));
-	assert_true(json_is_text("/run/\xc3\xa4", 7));
-	assert_false(json_is_text("/run/\xe4", 6));
-	assert_false(json_is_text("a\nb", 3));
-	assert_false(json_is_text("a\0b", 3));
-	assert_false(json_is_text("\x7f", 1));
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -323,7 +312,6 @@ int main(void)
 		cmocka_unit_test(test_json_c_reads_the_same_in_what_passes),
 		cmocka_unit_test(test_text_that_is_cut_anywhere_is_refused),
 		cmocka_unit_test(test_members_are_found_by_name),
-		cmocka_unit_test(test_text_for_replies_is_told_from_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
