@@ -11,17 +11,15 @@
  * asked for, each that the page answers has its slice; those that it does not answer here (another
  * time namespace) are left out and told.
  */
+#include "client/ctl/verify.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "client/ctl/bracket.h"
-#include "client/ctl/clockid.h"
 #include "client/ctl/humane.h"
 #include "client/ctl/reader.h"
-#include "client/ctl/relay.h"
-#include "client/ctl/table.h"
-#include "client/ctl/tally.h"
 #include "client/ctl/verbs.h"
 
 enum {
@@ -35,26 +33,6 @@ enum {
 #define PAUSE_NS_MIN INT64_C(1000000)
 #define RELAY_NS INT64_C(10000000)
 #define SECONDS_MAX INT64_C(86400)
-
-struct checked_clock {
-	bool on_page;
-	struct tally differences; /* |page - kernel|, ns */
-	struct tally uncertainties;
-	struct tally_summary difference, uncertainty;
-	uint64_t outside; /* samples surely beyond the tracking bound */
-	struct relay_count ordered, relaxed, pair;
-};
-
-struct verify {
-	struct vdsotime *t;
-	struct checked_clock clocks[CLOCKID_PAGE_CLOCKS];
-	int64_t duration_ns;
-	int64_t pause_ns; /* between samples */
-	uint64_t tracking_ns; /* the largest bound seen */
-	int n_on_page;
-	uint64_t slices, disturbed, missed;
-	uint32_t reason; /* of the last slice that the page missed */
-};
 
 /* What a slice found, before it is known whether it counts. */
 struct slice {
@@ -218,6 +196,18 @@ static bool all_are_read(const struct verify *v)
 	return true;
 }
 
+bool verify_is_good(const struct verify *v)
+{
+	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
+		const struct checked_clock *c = &v->clocks[i];
+
+		if (c->outside > 0 || c->ordered.backward > 0 || c->relaxed.backward > 0 ||
+			c->pair.backward > 0)
+			return false;
+	}
+	return all_are_read(v) && v->missed == 0;
+}
+
 static int verify_run(struct verify *v)
 {
 	uint64_t slices_min = (uint64_t)v->n_on_page * SLICES_EXTRA;
@@ -236,129 +226,6 @@ static int verify_run(struct verify *v)
 		(void)tally_summarise(&c->uncertainties, &c->uncertainty);
 	}
 	return r;
-}
-
-static bool is_good(const struct verify *v)
-{
-	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
-		const struct checked_clock *c = &v->clocks[i];
-
-		if (c->outside > 0 || c->ordered.backward > 0 || c->relaxed.backward > 0 ||
-			c->pair.backward > 0)
-			return false;
-	}
-	return all_are_read(v) && v->missed == 0;
-}
-
-static const struct table_column columns[] = {
-	{ "CLOCK", false },
-	{ "SAMPLES", true },
-	{ "P50", true },
-	{ "P99", true },
-	{ "MAX", true },
-	{ "+/-", true },
-	{ "OUTSIDE", true },
-	{ "BACKWARD", true },
-	{ "RELAXED", true },
-	{ "2 THREADS", true },
-};
-enum { COLUMNS = sizeof(columns) / sizeof(*columns) };
-
-static void print_row(struct table *table, clockid_t id, const struct checked_clock *c)
-{
-	char text[HUMANE_BYTES];
-
-	table_cell(table, "%s", clockid_name(id));
-	if (!c->on_page) {
-		for (int column = 1; column < COLUMNS; column++)
-			table_cell(table, "-");
-		return;
-	}
-	table_cell(table, "%zu", c->differences.count);
-	table_cell(table, "%s", humane_duration(text, c->difference.median));
-	table_cell(table, "%s", humane_duration(text, c->difference.p99));
-	table_cell(table, "%s", humane_duration(text, c->difference.maximum));
-	table_cell(table, "%s", humane_duration(text, c->uncertainty.median));
-	table_cell(table, "%" PRIu64, c->outside);
-	table_cell(table, "%" PRIu64, c->ordered.backward);
-	table_cell(table, "%" PRIu64, c->relaxed.backward);
-	table_cell(table, "%" PRIu64, c->pair.backward);
-}
-
-static void print_remarks(const struct ctl *ctl, const struct verify *v)
-{
-	char text[HUMANE_BYTES];
-
-	fputs("\n|page - kernel|, bracketed, each known to within +/-; outside: beyond the bound that the "
-	      "page gives;\nbackward: of reads in one thread, ordered and relaxed, and of ordered reads "
-	      "across two.\n",
-		ctl->out);
-	fprintf(ctl->out,
-		"Largest bound: %s.  Slices: %" PRIu64 ", without the page: %" PRIu64
-		", disturbed and not counted: %" PRIu64 ".\n",
-		humane_bound(text, v->tracking_ns), v->slices, v->missed, v->disturbed);
-	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
-		if (!v->clocks[i].on_page)
-			fprintf(ctl->out, "Not on the page here, not verified: %s.\n",
-				clockid_name(clockid_page[i]));
-	}
-}
-
-static void print_text(const struct ctl *ctl, const struct verify *v)
-{
-	struct table *table = table_new(columns, COLUMNS);
-
-	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++)
-		print_row(table, clockid_page[i], &v->clocks[i]);
-	table_print(ctl, table);
-	table_free(table);
-	if (ctl->legend)
-		print_remarks(ctl, v);
-}
-
-static struct value *relay_value(const struct relay_count *count)
-{
-	struct value *v = value_new_object();
-
-	value_add_uint(v, "reads", count->reads);
-	value_add_uint(v, "backward", count->backward);
-	value_add_int(v, "backwardMaximumNSec", count->backward_ns);
-	return v;
-}
-
-static void print_json(const struct ctl *ctl, const struct verify *v)
-{
-	struct value *all = value_new_object(), *list = value_new_array();
-
-	for (int i = 0; i < CLOCKID_PAGE_CLOCKS; i++) {
-		const struct checked_clock *c = &v->clocks[i];
-		struct value *clock = value_new_object();
-
-		value_add_string(clock, "clock", clockid_name(clockid_page[i]));
-		value_add_bool(clock, "onPage", c->on_page);
-		if (!c->on_page) {
-			value_append(list, clock);
-			continue;
-		}
-		value_add_uint(clock, "samples", c->differences.count);
-		value_add_int(clock, "differenceMedianNSec", c->difference.median);
-		value_add_int(clock, "differenceP99NSec", c->difference.p99);
-		value_add_int(clock, "differenceMaximumNSec", c->difference.maximum);
-		value_add_int(clock, "uncertaintyMedianNSec", c->uncertainty.median);
-		value_add_uint(clock, "outside", c->outside);
-		value_add(clock, "ordered", relay_value(&c->ordered));
-		value_add(clock, "relaxed", relay_value(&c->relaxed));
-		value_add(clock, "twoThreads", relay_value(&c->pair));
-		value_append(list, clock);
-	}
-	value_add_bool(all, "good", is_good(v));
-	value_add(all, "clocks", list);
-	value_add_uint(all, "trackingBoundMaximumNSec", v->tracking_ns);
-	value_add_uint(all, "slices", v->slices);
-	value_add_uint(all, "slicesWithoutPage", v->missed);
-	value_add_uint(all, "slicesDisturbed", v->disturbed);
-	value_print(ctl, all);
-	value_free(all);
 }
 
 static int parse_duration(const struct ctl *ctl, struct verify *v)
@@ -403,16 +270,13 @@ static int verify_and_print(const struct ctl *ctl, struct verify *v)
 		ctl_error(ctl, "verify: %s", strerror(-r));
 		return CTL_FAILURE;
 	}
-	if (ctl->json != CTL_JSON_OFF)
-		print_json(ctl, v);
-	else
-		print_text(ctl, v);
+	verify_print(ctl, v);
 	if (v->missed > 0)
 		ctl_error(ctl, "verify: the page was not in use all the time: %s",
 			vdsotime_nopage_text(v->reason));
 	else if (!all_are_read(v))
 		ctl_error(ctl, "verify: not every clock could be read: they were disturbed");
-	return is_good(v) ? CTL_OK : CTL_DEGRADED;
+	return verify_is_good(v) ? CTL_OK : CTL_DEGRADED;
 }
 
 int verb_verify(const struct ctl *ctl, int argc, char **argv)
