@@ -6,7 +6,7 @@
  * The one thing a reader would get wrong: a packet may be served twice (see stamps.h), so a handler
  * must come to the same state when it is called again.
  */
-#include "daemon/stamps.h"
+#include "daemon/stamps-state.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -18,34 +18,11 @@
 #include "daemon/loop.h"
 #include "daemon/packet.h"
 #include "daemon/quota.h"
-#include "daemon/schedule.h"
 
 _Static_assert(STAMP_PACKET_MAX <= QUOTA_REQUESTS_MAX, "a packet can be charged");
 _Static_assert((int)STAMP_REFUSAL_COUNT <= (int)STATISTICS_REFUSALS, "each has its count");
 
-struct subscription {
-	struct schedule schedule;
-	int32_t clock_id;
-	uint32_t left; /* ticks to send; 0: no end */
-	uint64_t lost; /* since the last one sent */
-};
-
-struct stamp_peer {
-	struct peer peer;
-	struct stamp_request *stalled; /* the packet whose reply is not taken; NULL: none */
-	size_t stalled_count;
-	struct subscription subscription;
-	bool greeted;
-	bool parting; /* close it once its reply is out */
-	bool timed; /* the stall timer runs */
-};
-
-static struct stamps *stamps_of(const struct stamp_peer *sp)
-{
-	return (struct stamps *)(void *)sp->peer.set;
-}
-
-static int read_clock(const struct stamps *s, int32_t clock_id, struct stamp_record *record)
+int stamps_read_clock(const struct stamps *s, int32_t clock_id, struct stamp_record *record)
 {
 	int64_t time_ns;
 	uint64_t counter_ticks;
@@ -58,6 +35,23 @@ static int read_clock(const struct stamps *s, int32_t clock_id, struct stamp_rec
 	if (counter_ticks != 0)
 		record->flags |= STAMP_FLAG_PAGE;
 	return 0;
+}
+
+void stamp_stall_timer(struct stamp_peer *sp, bool wanted)
+{
+	if (wanted == sp->timed)
+		return;
+
+	unsigned int watched = loop_io_watched(sp->peer.io);
+
+	sp->timed = wanted;
+	if (wanted) {
+		peer_timer_start(&sp->peer, stamps_of(sp)->stall_timeout_ns);
+		loop_io_events(sp->peer.io, watched | LOOP_WRITE);
+	} else {
+		peer_timer_stop(&sp->peer);
+		loop_io_events(sp->peer.io, watched & ~(unsigned int)LOOP_WRITE);
+	}
 }
 
 static int serve_hello(struct stamp_peer *sp, const struct stamp_request *q, struct stamp_record *a)
@@ -91,120 +85,7 @@ static int serve_attach(
 
 static int serve_stamp(struct stamp_peer *sp, const struct stamp_request *q, struct stamp_record *a)
 {
-	return read_clock(stamps_of(sp), q->clock_id, a);
-}
-
-static void subscription_end(struct stamp_peer *sp)
-{
-	peer_unsubscribe(&sp->peer);
-	sp->subscription = (struct subscription){ 0 };
-}
-
-/* While it runs the socket is watched for room, which ends it. */
-static void stall_timer(struct stamp_peer *sp, bool wanted)
-{
-	if (wanted == sp->timed)
-		return;
-
-	unsigned int watched = loop_io_watched(sp->peer.io);
-
-	sp->timed = wanted;
-	if (wanted) {
-		peer_timer_start(&sp->peer, stamps_of(sp)->stall_timeout_ns);
-		loop_io_events(sp->peer.io, watched | LOOP_WRITE);
-	} else {
-		peer_timer_stop(&sp->peer);
-		loop_io_events(sp->peer.io, watched & ~(unsigned int)LOOP_WRITE);
-	}
-}
-
-/* 0; -EAGAIN: it was lost; else the peer is gone. */
-static int tick_send(struct stamp_peer *sp, struct stamp_record *tick)
-{
-	struct stamps *s = stamps_of(sp);
-	int r;
-
-	if (sp->peer.owing)
-		return -EAGAIN;
-	(void)read_clock(s, sp->subscription.clock_id, tick); /* it is one that is served */
-	r = packet_send(sp->peer.fd, tick, 1, -1);
-	if (r == 0)
-		s->set.statistics.sent_bytes += sizeof(*tick);
-	return r;
-}
-
-static void subscription_lose(struct stamp_peer *sp, uint64_t ticks)
-{
-	sp->subscription.lost += ticks;
-	stamps_of(sp)->set.statistics.ticks_lost += ticks;
-}
-
-static int subscription_tick(struct stamp_peer *sp)
-{
-	struct subscription *sub = &sp->subscription;
-	struct stamp_record tick = { .op = STAMP_OP_TICK, .lost = sub->lost };
-	int r;
-
-	tick.flags = sub->left == 1 ? STAMP_FLAG_LAST : 0;
-	r = tick_send(sp, &tick);
-	stall_timer(sp, r == -EAGAIN || sp->peer.owing);
-	if (r == -EAGAIN) {
-		subscription_lose(sp, 1);
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	stamps_of(sp)->set.statistics.ticks++;
-	sub->lost = 0;
-	if (sub->left > 0 && --sub->left == 0)
-		subscription_end(sp);
-	return 0;
-}
-
-static int stamp_tick(struct peer *p, int64_t now_ns)
-{
-	struct stamp_peer *sp = (struct stamp_peer *)p;
-	struct subscription *sub = &sp->subscription;
-	uint64_t skipped = 0;
-	int r = 0;
-
-	if (schedule_take(&sub->schedule, now_ns, &skipped)) {
-		subscription_lose(sp, skipped);
-		r = subscription_tick(sp);
-	}
-	if (r == 0 && p->ticks != NULL)
-		loop_timer_start(p->ticks, schedule_wait_ns(&sub->schedule, now_ns));
-	return r;
-}
-
-static int serve_subscribe(
-	struct stamp_peer *sp, const struct stamp_request *q, struct stamp_record *a)
-{
-	struct stamps *s = stamps_of(sp);
-	struct stamp_record probe;
-	int r;
-
-	subscription_end(sp);
-	if (q->interval_us == 0)
-		return 0;
-	if (q->interval_us < STAMP_INTERVAL_MIN_US)
-		return -ERANGE;
-	r = read_clock(s, q->clock_id, &probe);
-	if (r < 0)
-		return r;
-	r = peer_subscribe(&sp->peer);
-	if (r < 0)
-		return r == -ENOBUFS ? -EDQUOT : r;
-	sp->subscription = (struct subscription){
-		.clock_id = q->clock_id,
-		.left = q->count,
-	};
-	schedule_start(&sp->subscription.schedule, peer_set_now_ns(&s->set),
-		(uint64_t)q->interval_us * 1000);
-	loop_timer_start(sp->peer.ticks, sp->subscription.schedule.interval_ns);
-	a->interval_us = q->interval_us;
-	a->count = q->count;
-	return 0;
+	return stamps_read_clock(stamps_of(sp), q->clock_id, a);
 }
 
 #define SERVE(NAME, name, number, request, record, text) [number] = serve_##name,
@@ -292,7 +173,7 @@ static int packet_stall(struct stamp_peer *sp, const struct stamp_request *reque
 		memcpy(sp->stalled, requests, count * sizeof(*requests));
 		sp->stalled_count = count;
 		sp->peer.owing = true;
-		stall_timer(sp, true);
+		stamp_stall_timer(sp, true);
 		loop_io_events(sp->peer.io, LOOP_WRITE);
 	}
 	return 0;
@@ -300,7 +181,7 @@ static int packet_stall(struct stamp_peer *sp, const struct stamp_request *reque
 
 static void packet_settled(struct stamp_peer *sp)
 {
-	stall_timer(sp, false);
+	stamp_stall_timer(sp, false);
 	if (sp->stalled == NULL)
 		return;
 	slab_put(&stamps_of(sp)->stalled, sp->stalled);
@@ -358,7 +239,7 @@ static int stamp_turn(struct peer *p, unsigned int events)
 	int r = 0;
 
 	if (!p->owing && events & LOOP_WRITE)
-		stall_timer(sp, false);
+		stamp_stall_timer(sp, false);
 	if (!(events & (p->owing ? LOOP_WRITE : LOOP_READ)))
 		return 0;
 	if (p->owing)
