@@ -1525,6 +1525,51 @@ static void test_each_call_is_a_request_by_its_users_rate(void **state)
 	close(fd);
 }
 
+/* The time is that of the whole message, and not from one byte to the next. */
+static void test_message_that_comes_byte_by_byte_has_no_more_time(void **state)
+{
+	struct world *w = *state;
+	unsigned int bytes = 0;
+	char reply;
+	int fd;
+
+	listen_both(w);
+	fd = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	for (; recv(fd, &reply, 1, 0) < 0; bytes++) {
+		assert_in_range(bytes, 0, 1000);
+		assert_int_equal(send(fd, "{", 1, MSG_NOSIGNAL), 1);
+		usleep(10000);
+		turn(w);
+	}
+	assert_int_equal(statistics_of(w, SERVER_VARLINK).unfinished, 1);
+	close(fd);
+}
+
+static void test_whoever_leaves_is_not_counted_as_refused(void **state)
+{
+	struct world *w = *state;
+	enum server_socket sockets[] = { SERVER_STAMP, SERVER_VARLINK };
+	int fds[3];
+
+	listen_both(w);
+	fds[0] = greeted(w);
+	fds[1] = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	fds[2] = connect_to(w, "org.vdsotime.Time", SOCK_STREAM);
+	assert_int_equal(send(fds[2], "{", 1, MSG_NOSIGNAL), 1);
+	turn(w);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	turn(w);
+	for (int i = 0; i < 2; i++) {
+		struct statistics s = statistics_of(w, sockets[i]);
+
+		assert_int_equal(s.peers, 0);
+		assert_int_equal(s.stalled + s.unfinished, 0);
+		for (int n = 0; n < STATISTICS_REFUSALS; n++)
+			assert_int_equal(s.refused[n], 0);
+	}
+}
+
 /* An event reaches those who monitor, and nobody else. */
 static void test_event_is_told_to_monitors(void **state)
 {
@@ -1606,6 +1651,8 @@ int main(void)
 		TEST(test_bytes_of_a_user_are_bounded),
 		TEST(test_reply_that_its_user_has_no_room_for_closes),
 		TEST(test_each_call_is_a_request_by_its_users_rate),
+		TEST(test_message_that_comes_byte_by_byte_has_no_more_time),
+		TEST(test_whoever_leaves_is_not_counted_as_refused),
 		TEST(test_event_is_told_to_monitors),
 	};
 
