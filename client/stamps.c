@@ -353,26 +353,36 @@ int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id, uint32_t 
 	return s->records[0].error;
 }
 
+/* Ticks are to come, or the reply to a SUBSCRIBE after which they may. */
+static bool waits(const struct vdsotime_stamps *s)
+{
+	return s->subscribed || (s->subscribing > 0 && s->wanted);
+}
+
 int vdsotime_stamps_read(struct vdsotime_stamps *s, const struct timespec *timeout,
 	struct vdsotime_stamps_record *ret)
 {
 	ERRNO_KEPT;
-	int64_t deadline_ns;
+	int64_t deadline_ns, left_ns = 1;
 	int useless = 0;
 	int r = deadline_init(&no_vdso, timeout, &deadline_ns);
 
 	while (r == 0 && s->n_ticks == 0) {
-		bool waits = s->subscribed;
+		/* with none to come, all that is there is taken in, too: late replies, an end */
+		int64_t until_ns = waits(s) ? deadline_ns : DEADLINE_PAST;
 		size_t bytes = 0;
 
 		if (s->broken)
 			return s->broken;
-		/* with no subscription, all that has come is taken in, too: late replies, an end */
-		r = packet_take(s, waits ? deadline_ns : DEADLINE_PAST, &bytes);
+		r = packet_take(s, until_ns, &bytes);
 		if (bytes != 0)
 			r = broken(s, EPROTO);
-		if (!waits && !s->subscribed &&
-			(r == -ETIMEDOUT || (r == 0 && ++useless == USELESS_MAX)))
+		/* what is of no use and comes without end must not make a read one without end */
+		if (r == 0 && s->n_ticks == 0 && ++useless >= USELESS_MAX)
+			r = deadline_left(&no_vdso, until_ns, &left_ns);
+		if (r == 0 && left_ns == 0)
+			r = -ETIMEDOUT;
+		if (r == -ETIMEDOUT && !waits(s))
 			return -ENODATA;
 	}
 	if (r < 0)

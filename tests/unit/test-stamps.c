@@ -373,6 +373,51 @@ static void test_a_subscription_whose_reply_is_late_is_one_all_the_same(void **s
 	assert_false(is_readable());
 }
 
+/* A daemon that is slow to answer: the subscription, and then its first tick. */
+static void *answer_late(void *data)
+{
+	const int *error = data;
+
+	sleep_ms(20);
+	say_tick(1, 0, 0);
+	say_subscribed(*error);
+	if (*error == 0)
+		say_tick(2, 0, 0);
+	return NULL;
+}
+
+static int read_while_answered(int error, int64_t *ret_ns)
+{
+	struct vdsotime_stamps_record record = { 0 };
+	pthread_t thread;
+	int r;
+
+	assert_int_equal(pthread_create(&thread, NULL, answer_late, &error), 0);
+	r = vdsotime_stamps_read(w.stamps, &minute, &record);
+	pthread_join(thread, NULL);
+	*ret_ns = record.time_ns;
+	return r;
+}
+
+static void test_a_read_waits_for_the_reply_to_a_subscription(void **state)
+{
+	int64_t ns;
+
+	(void)state;
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 0, &ms), -ETIMEDOUT);
+	assert_int_equal(tick(0), -ETIMEDOUT);
+	assert_int_equal(read_while_answered(0, &ns), 0);
+	assert_int_equal(ns, 2);
+	/* until there is none */
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 0, &ms), -ETIMEDOUT);
+	assert_int_equal(read_while_answered(-EDQUOT, &ns), -ENODATA);
+	/* nobody waits for the reply to the end of one */
+	assert_int_equal(vdsotime_stamps_subscribe(w.stamps, REALTIME, 0, 0, &ms), -ETIMEDOUT);
+	assert_int_equal(
+		vdsotime_stamps_read(w.stamps, &minute, &(struct vdsotime_stamps_record){ 0 }),
+		-ENODATA);
+}
+
 /* What comes before the last reply of all is of no subscription that anybody still wants. */
 static void test_of_two_late_subscriptions_the_last_one_counts(void **state)
 {
@@ -457,6 +502,13 @@ static void test_what_comes_without_end_does_not_hold_a_read(void **state)
 	for (int i = 0; i < packets && is_readable(); i++)
 		assert_int_equal(tick(0), -ENODATA);
 	assert_false(is_readable());
+	/* nor one that waits for the reply to a subscription */
+	assert_int_equal(
+		vdsotime_stamps_subscribe(w.stamps, REALTIME, 1000, 0, &no_time), -ETIMEDOUT);
+	for (int i = 0; i < packets; i++)
+		say_tick(i, 0, 0);
+	assert_int_equal(tick(0), -ETIMEDOUT);
+	assert_true(is_readable());
 }
 
 static void test_timeouts(void **state)
@@ -707,6 +759,7 @@ int main(void)
 		TEST(test_a_new_subscription_takes_the_place_of_the_old),
 		TEST(test_a_late_reply_is_not_taken_for_the_next),
 		TEST(test_a_subscription_whose_reply_is_late_is_one_all_the_same),
+		TEST(test_a_read_waits_for_the_reply_to_a_subscription),
 		TEST(test_of_two_late_subscriptions_the_last_one_counts),
 		TEST(test_what_was_not_sent_leaves_the_subscription),
 		TEST(test_what_has_come_is_taken_in_without_a_subscription),
