@@ -9,7 +9,6 @@
  */
 #include <inttypes.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/ctl/bracket.h"
@@ -273,16 +272,12 @@ static int pin(const struct ctl *ctl, struct bench *bench)
 {
 	const char *text = ctl_option(ctl, "cpu");
 	cpu_set_t set;
-	char *end;
-	long cpu = sched_getcpu();
+	int64_t cpu = sched_getcpu();
 
-	if (text) {
-		cpu = strtol(text, &end, 10);
-		if (*text < '0' || *text > '9' || *end || cpu >= CPU_SETSIZE) {
-			ctl_error(ctl, "bench: --cpu=%s: must be a number from 0 to %d", text,
-				CPU_SETSIZE - 1);
-			return CTL_USAGE;
-		}
+	if (text && humane_parse_number(text, 0, CPU_SETSIZE - 1, &cpu) < 0) {
+		ctl_error(ctl, "bench: --cpu=%s: must be a number from 0 to %d", text,
+			CPU_SETSIZE - 1);
+		return CTL_USAGE;
 	}
 	bench->cpu = (int)cpu;
 	CPU_ZERO(&set);
@@ -290,7 +285,7 @@ static int pin(const struct ctl *ctl, struct bench *bench)
 		CPU_SET((size_t)cpu, &set);
 	bench->pinned = sched_setaffinity(0, sizeof(set), &set) == 0;
 	if (text && !bench->pinned) {
-		ctl_error(ctl, "bench: cannot run on CPU %ld", cpu);
+		ctl_error(ctl, "bench: cannot run on CPU %d", bench->cpu);
 		return CTL_FAILURE;
 	}
 	return CTL_OK;

@@ -7,9 +7,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
+
+#include "client/ctl/humane.h"
 
 static const struct {
 	const char *name;
@@ -60,25 +60,10 @@ static bool names_match(const char *text, const char *name)
 	return *text == *name;
 }
 
-static int parse_number(const char *text, clockid_t *ret)
-{
-	const char *digits = *text == '-' ? text + 1 : text;
-	char *end;
-	long number;
-
-	/* strtol() would take spaces and a plus. */
-	if (!isdigit((unsigned char)*digits))
-		return -EINVAL;
-	errno = 0;
-	number = strtol(text, &end, 10);
-	if (errno || *end || number < INT_MIN || number > INT_MAX)
-		return -EINVAL;
-	*ret = (clockid_t)number;
-	return 0;
-}
-
 int clockid_parse(const char *text, clockid_t *ret)
 {
+	int64_t number;
+
 	if (strncasecmp(text, "CLOCK_", 6) == 0 || strncasecmp(text, "CLOCK-", 6) == 0)
 		text += 6;
 	for (size_t i = 0; i < sizeof(clocks) / sizeof(*clocks); i++) {
@@ -87,7 +72,10 @@ int clockid_parse(const char *text, clockid_t *ret)
 			return 0;
 		}
 	}
-	return parse_number(text, ret);
+	if (humane_parse_number(text, INT_MIN, INT_MAX, &number) < 0)
+		return -EINVAL;
+	*ret = (clockid_t)number;
+	return 0;
 }
 
 bool clockid_is_date(clockid_t id)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -202,5 +203,28 @@ int humane_parse_duration(const char *text, int64_t *ret_ns)
 	for (size_t i = 0; i < n_fraction && place_ns > 0; i++, place_ns /= 10)
 		total_ns += place_ns * (fraction[i] - '0');
 	*ret_ns = total_ns;
+	return 0;
+}
+
+int humane_parse_number(const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+	bool negative = min < 0 && *text == '-';
+	const char *digits = negative ? text + 1 : text;
+	size_t n = strspn(digits, "0123456789");
+	int64_t number = 0;
+
+	if (n == 0 || digits[n])
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		int digit = digits[i] - '0';
+
+		/* Down from 0 for what is negative: INT64_MIN has no magnitude. */
+		if (__builtin_mul_overflow(number, 10, &number) ||
+			__builtin_add_overflow(number, negative ? -digit : digit, &number))
+			return -ERANGE;
+	}
+	if (number < min || number > max)
+		return -ERANGE;
+	*ret = number;
 	return 0;
 }

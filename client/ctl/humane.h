@@ -8,7 +8,6 @@
 #ifndef VDSOTIMED_CTL_HUMANE_H
 #define VDSOTIMED_CTL_HUMANE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 enum { HUMANE_BYTES = 64 };
@@ -42,5 +41,11 @@ const char *humane_seconds(char buf[HUMANE_BYTES], int64_t time_ns);
  * 2^62); -EINVAL when it is none; -ERANGE when it is too long.
  */
 int humane_parse_duration(const char *text, int64_t *ret_ns);
+
+/*
+ * Read a whole number from min to max: decimal digits and nothing else, but for a '-' before them
+ * where min is negative.  0; -EINVAL when it is none; -ERANGE when it is out of range.
+ */
+int humane_parse_number(const char *text, int64_t min, int64_t max, int64_t *ret);
 
 #endif

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/ctl/clockid.h"
@@ -119,16 +118,6 @@ static void sleep_until_due(struct monitor *m)
 	(void)vdsotime_refresh(m->t);
 }
 
-static bool parse_count(const char *text, int64_t *ret)
-{
-	char *end;
-
-	/* strtoll(3) takes blanks and signs before the digits. */
-	errno = 0;
-	*ret = *text >= '0' && *text <= '9' ? strtoll(text, &end, 10) : 0;
-	return *ret >= 1 && *ret <= COUNT_MAX && !*end && errno == 0;
-}
-
 static int parse(const struct ctl *ctl, int argc, char **argv, struct monitor *m)
 {
 	const char *interval = ctl_option(ctl, "interval"), *count = ctl_option(ctl, "count");
@@ -143,7 +132,7 @@ static int parse(const struct ctl *ctl, int argc, char **argv, struct monitor *m
 		ctl_error(ctl, "monitor: --interval=%s: must be a duration from 1ms", interval);
 		return CTL_USAGE;
 	}
-	if (count && !parse_count(count, &m->count)) {
+	if (count && humane_parse_number(count, 1, COUNT_MAX, &m->count) < 0) {
 		ctl_error(ctl, "monitor: --count=%s: must be a number from 1 to %d", count,
 			COUNT_MAX);
 		return CTL_USAGE;

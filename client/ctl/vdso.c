@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "client/ctl/humane.h"
 #include "client/ctl/table.h"
 #include "client/ctl/text.h"
 #include "client/ctl/value.h"
@@ -318,40 +318,27 @@ static int dump(const struct ctl *ctl, const struct vdsoimage *v, const char *pa
 	return CTL_OK;
 }
 
-static int parse_pid(const char *text, pid_t *ret)
-{
-	char *end;
-	long pid;
-
-	errno = 0;
-	pid = strtol(text, &end, 10);
-	if (errno || end == text || *end || pid <= 0 || pid > INT_MAX)
-		return -EINVAL;
-	*ret = (pid_t)pid;
-	return 0;
-}
-
 /* From where the options say.  CTL_OK, or an exit code with a message. */
 static int open_image(const struct ctl *ctl, struct vdsoimage *ret)
 {
 	const char *path = ctl_option(ctl, "image");
 	const char *process = ctl_option(ctl, "pid");
 	const char *reason, *of = path ? path : process ? process : "this process";
-	pid_t pid = 0;
+	int64_t pid = 0;
 	int r;
 
 	if (path && process) {
 		ctl_error(ctl, "vdso: --image and --pid exclude each other");
 		return CTL_USAGE;
 	}
-	if (process && parse_pid(process, &pid) < 0) {
+	if (process && humane_parse_number(process, 1, INT_MAX, &pid) < 0) {
 		ctl_error(ctl, "vdso: --pid: not a process id: %s", process);
 		return CTL_USAGE;
 	}
 	if (path)
 		r = vdsoimage_of_file(path, ret, &reason);
 	else if (process)
-		r = vdsoimage_of_process(pid, ret, &reason);
+		r = vdsoimage_of_process((pid_t)pid, ret, &reason);
 	else
 		r = vdsoimage_of_self(ret, &reason);
 	if (r == 0)

@@ -197,6 +197,52 @@ static void test_what_is_no_duration_is_refused(void **state)
 	}
 }
 
+static void test_numbers_are_digits_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t min, max;
+		int result;
+		int64_t number;
+	} cases[] = {
+		{ "0", 0, 9, 0, 0 },
+		{ "9", 0, 9, 0, 9 },
+		{ "0010", 1, 10, 0, 10 },
+		{ "-3", -3, 9, 0, -3 },
+		{ "-0", -3, 9, 0, 0 },
+		{ "9223372036854775807", 0, INT64_MAX, 0, INT64_MAX },
+		{ "-9223372036854775808", INT64_MIN, 0, 0, INT64_MIN },
+		{ "10", 0, 9, -ERANGE, 0 },
+		{ "0", 1, 9, -ERANGE, 0 },
+		{ "-4", -3, 9, -ERANGE, 0 },
+		{ "9223372036854775808", 0, INT64_MAX, -ERANGE, 0 },
+		{ "-9223372036854775809", INT64_MIN, 0, -ERANGE, 0 },
+		{ "18446744073709551617", 0, 9, -ERANGE, 0 },
+		{ "", 0, 9, -EINVAL, 0 },
+		{ "-", -3, 9, -EINVAL, 0 },
+		{ "--1", -3, 9, -EINVAL, 0 },
+		{ "- 1", -3, 9, -EINVAL, 0 },
+		{ "-1", 0, 9, -EINVAL, 0 },
+		{ "-0", 0, 9, -EINVAL, 0 },
+		{ "+1", -3, 9, -EINVAL, 0 },
+		{ " 1", 0, 9, -EINVAL, 0 },
+		{ "\t1", 0, 9, -EINVAL, 0 },
+		{ "1 ", 0, 9, -EINVAL, 0 },
+		{ "1.0", 0, 9, -EINVAL, 0 },
+		{ "0x1", 0, 9, -EINVAL, 0 },
+		{ "99999999999999999999x", 0, 9, -EINVAL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int64_t number = 42;
+		int r = humane_parse_number(cases[i].text, cases[i].min, cases[i].max, &number);
+
+		assert_int_equal(r, cases[i].result);
+		assert_int_equal(number, r < 0 ? 42 : cases[i].number);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_seconds_have_nine_digits_and_the_sign),
 		cmocka_unit_test(test_durations_are_read_in_every_unit),
 		cmocka_unit_test(test_what_is_no_duration_is_refused),
+		cmocka_unit_test(test_numbers_are_digits_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
