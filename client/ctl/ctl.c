@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct ctl_given *find(const struct ctl *ctl, const char *name)
@@ -38,6 +39,12 @@ void ctl_error(const struct ctl *ctl, const char *format, ...)
 	vfprintf(ctl->err, format, args);
 	va_end(args);
 	fputc('\n', ctl->err);
+}
+
+void ctl_out_of_memory(void)
+{
+	fputs("vdsotimectl: out of memory\n", stderr);
+	exit(CTL_FAILURE);
 }
 
 int ctl_flush(const struct ctl *ctl)

@@ -69,6 +69,9 @@ bool ctl_has_option(const struct ctl *ctl, const char *name);
 void ctl_error(const struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Says so on stderr, and ends the program with CTL_FAILURE. */
+_Noreturn void ctl_out_of_memory(void);
+
 /*
  * Flush ctl->out.  CTL_OK, or CTL_FAILURE with a message when anything written since the last call
  * was lost.

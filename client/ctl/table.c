@@ -20,10 +20,8 @@ struct table {
 
 static void *checked(void *memory)
 {
-	if (!memory) {
-		fputs("vdsotimectl: out of memory\n", stderr);
-		exit(CTL_FAILURE);
-	}
+	if (!memory)
+		ctl_out_of_memory();
 	return memory;
 }
 

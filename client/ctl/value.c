@@ -43,16 +43,10 @@ static struct value *value_of(struct json_object *json)
 	return (struct value *)(void *)json;
 }
 
-static void out_of_memory(void)
-{
-	fputs("vdsotimectl: out of memory\n", stderr);
-	exit(CTL_FAILURE);
-}
-
 static struct json_object *checked(struct json_object *json)
 {
 	if (!json)
-		out_of_memory();
+		ctl_out_of_memory();
 	return json;
 }
 
@@ -61,7 +55,7 @@ static char *copy_text(const char *text)
 	char *copy = strdup(text);
 
 	if (!copy)
-		out_of_memory();
+		ctl_out_of_memory();
 	return copy;
 }
 
@@ -74,7 +68,7 @@ static void free_copy(struct json_object *json, void *copy)
 static void add_json(struct value *object, const char *key, struct json_object *child)
 {
 	if (json_object_object_add(json_of(object), key, child) < 0)
-		out_of_memory();
+		ctl_out_of_memory();
 }
 
 struct value *value_new_object(void)
@@ -149,7 +143,7 @@ void value_share(struct value *object, const char *key, const struct value *chil
 void value_append(struct value *array, struct value *child)
 {
 	if (json_object_array_add(json_of(array), json_of(child)) < 0)
-		out_of_memory();
+		ctl_out_of_memory();
 }
 
 void value_append_string(struct value *array, const char *string)
@@ -347,7 +341,7 @@ static char *escape_obeyed(const char *text, size_t n_obeyed)
 	char *escaped = malloc(strlen(text) + 5 * n_obeyed + 1), *end = escaped;
 
 	if (!escaped)
-		out_of_memory();
+		ctl_out_of_memory();
 	for (; *text; text++) {
 		if (!is_obeyed(text)) {
 			*end++ = *text;
@@ -391,7 +385,7 @@ void value_print(const struct ctl *ctl, struct value *v)
 			JSON_C_TO_STRING_SPACED;
 	text = json_text(json_of(v), flags);
 	if (!text)
-		out_of_memory();
+		ctl_out_of_memory();
 	fputs(text, ctl->out);
 	fputc('\n', ctl->out);
 }
