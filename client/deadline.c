@@ -2,11 +2,10 @@
 #include "client/deadline.h"
 
 #include <errno.h>
-#include <stddef.h>
 
 #define NSEC_PER_SEC 1000000000
 
-/* It has started after 1970 and ends before 2262: no overflow. */
+/* Since boot: 64 bits of ns are 292 years. */
 static int monotonic_ns(const struct vdsotime_vdso *vdso, int64_t *ret_ns)
 {
 	struct vdsotime_timespec ts;

@@ -9,8 +9,6 @@
 #ifndef VDSOTIMED_CTL_MACHINE_H
 #define VDSOTIMED_CTL_MACHINE_H
 
-#include <stddef.h>
-
 #include "client/ctl/value.h"
 
 struct timex;

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include <vdsotime/attach.h>
 #include <vdsotime/client.h>

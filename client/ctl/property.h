@@ -9,8 +9,6 @@
 #ifndef VDSOTIMED_CTL_PROPERTY_H
 #define VDSOTIMED_CTL_PROPERTY_H
 
-#include <stdbool.h>
-
 #include "client/ctl/value.h"
 
 /* Give state a null for each property that it lacks, but for members of arrays. */

@@ -6,7 +6,6 @@
 
 #include <stdarg.h>
 #include <stdint.h>
-#include <string.h>
 
 enum { KEY_WIDTH = 13 };
 
@@ -65,7 +64,6 @@ const char *text_color(const struct ctl *ctl, enum text_color color)
 		[TEXT_GOOD] = "\033[32m",
 		[TEXT_WARN] = "\033[33m",
 		[TEXT_BAD] = "\033[31m",
-		[TEXT_DIM] = "\033[2m",
 		[TEXT_BOLD] = "\033[1m",
 	};
 

@@ -16,7 +16,7 @@ bool text_is_printable(const char *text);
 /* Each byte of what is otherwise becomes '?'. */
 void text_make_printable(char *text);
 
-enum text_color { TEXT_PLAIN, TEXT_GOOD, TEXT_WARN, TEXT_BAD, TEXT_DIM, TEXT_BOLD };
+enum text_color { TEXT_PLAIN, TEXT_GOOD, TEXT_WARN, TEXT_BAD, TEXT_BOLD };
 
 /* The escape sequence that starts a colour (TEXT_PLAIN: ends it); "" when ctl->color is off. */
 const char *text_color(const struct ctl *ctl, enum text_color color);

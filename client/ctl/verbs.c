@@ -4,7 +4,6 @@
  */
 #include "client/ctl/verbs.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "client/ctl/value.h"
