@@ -9,10 +9,11 @@
  * time.
  *
  * Calls that can fail return 0 or a negative errno value; no call touches errno.  Out-parameters
- * come last and are written only on success.  A handle is immutable between vdsotime_attach() and
- * vdsotime_detach() but for vdsotime_refresh(), so every other call may be made at once from any
- * number of threads, and from signal handlers.  Nothing is allocated after vdsotime_attach(); no
- * thread is started; nothing is printed.
+ * come last, but for the handle that a call makes, which comes first, and are written only on
+ * success.  A handle is immutable between vdsotime_attach() and vdsotime_detach() but for
+ * vdsotime_refresh(), so every other call may be made at once from any number of threads, and from
+ * signal handlers.  Nothing is allocated after vdsotime_attach(); no thread is started; nothing is
+ * printed.
  *
  * What one would get wrong: times are bare nanoseconds of the clock that was asked for, so subtract
  * only times of one clock, and look at the epoch when a disturbance (a step, a suspend) in between
@@ -74,7 +75,7 @@ enum vdsotime_nopage {
 	VDSOTIME_NOPAGE_NO_DAEMON = 1, /* no socket, or nobody listens on it */
 	VDSOTIME_NOPAGE_PERMISSION = 2, /* the socket refuses this user */
 	VDSOTIME_NOPAGE_PEER = 3, /* the listener is neither root nor the directory's owner */
-	VDSOTIME_NOPAGE_PROTOCOL = 4, /* the daemon's answer is not of this protocol */
+	VDSOTIME_NOPAGE_PROTOCOL = 4, /* not this protocol, or closed without an answer */
 	VDSOTIME_NOPAGE_NO_FD = 5, /* not one descriptor came: none, more, or none fits in here */
 	VDSOTIME_NOPAGE_FILE = 6, /* not a regular file of the daemon's or root's */
 	VDSOTIME_NOPAGE_SIZE = 7, /* its size is not what its header or this library says */
@@ -90,7 +91,7 @@ enum vdsotime_nopage {
 	VDSOTIME_NOPAGE_TIME_NAMESPACE =
 		17, /* other time namespace: only REALTIME and TAI from it */
 	VDSOTIME_NOPAGE_SYSTEM = 18, /* a system call failed while attaching */
-	VDSOTIME_NOPAGE_SLOW_COUNTER = 19 /* the counter costs more than a whole vDSO call */
+	VDSOTIME_NOPAGE_SLOW_COUNTER = 19 /* the counter costs more than two whole vDSO calls */
 };
 
 /* Five clocks of one instant. */
@@ -117,6 +118,10 @@ struct vdsotime_interval {
 	uint64_t epoch;
 };
 
+/*
+ * Where the page does not answer, quality is VDSOTIME_QUALITY_NONE, leap VDSOTIME_LEAP_UNKNOWN, and
+ * the two bounds are UINT64_MAX.
+ */
 struct vdsotime_status {
 	uint32_t path; /* enum vdsotime_path: what a read of REALTIME takes now */
 	uint32_t reason; /* enum vdsotime_nopage: why it is not the page, or not to be trusted */
@@ -125,8 +130,8 @@ struct vdsotime_status {
 	uint64_t epoch; /* 0 without a page */
 	uint64_t generation; /* of the parameters in use; 0 without a page */
 	int64_t age_ns; /* since the page was published last; -1 without a page */
-	uint64_t tracking_ns; /* bound on |page - kernel| now; UINT64_MAX without a page */
-	uint64_t error_ns; /* bound on |REALTIME - UTC| now; UINT64_MAX where none is claimed */
+	uint64_t tracking_ns; /* bound on |page - kernel| now */
+	uint64_t error_ns; /* bound on |REALTIME - UTC| now; UINT64_MAX, too: none is claimed */
 	int32_t tai_offset_s; /* TAI - UTC as the kernel has it; 0: not known */
 	uint32_t counter; /* enum vdsotime_counter_kind; 0 without a page */
 	uint64_t counter_hz; /* 0 without a page */
@@ -142,12 +147,14 @@ struct vdsotime_status {
  *
  * 0 and a handle; -EINVAL on unknown flags and an empty runtime_dir; -ENOMEM; -ENAMETOOLONG on one
  * of more than 101 bytes. Without VDSOTIME_FALLBACK also, and never with it, one for each reason:
- * -ENOENT (no daemon), -EACCES (permission), -EPERM (the listener is not to be trusted), -EPROTO,
- * -EBADF (no descriptor), -EBADFD (no proper file), -EFBIG (size), -ETXTBSY (seals), -EBADMSG
- * (magic), -EPROTONOSUPPORT (version), -ESTALE (boot id), -ENODEV (counter), -EOPNOTSUPP (counter
- * forbidden, or dear), -ERANGE (cross-check), -ENXIO (switched off), -ETIMEDOUT (the daemon does
- * not answer within a second, or does not renew the page), -EIO (a system call failed).  Not
- * async-signal-safe: it allocates, once.
+ * -ENOENT (no daemon), -EACCES (permission), -EPERM (the listener is not to be trusted), -EPROTO
+ * (not of this protocol; or closed without an answer: too many connections, of this user or in
+ * all, the user's memory used up, or the daemon is stopping), -EBADF (no descriptor), -EBADFD (no
+ * proper file), -EFBIG (size), -ETXTBSY (seals), -EBADMSG (magic), -EPROTONOSUPPORT (version),
+ * -ESTALE (boot id), -ENODEV (counter), -EOPNOTSUPP (counter forbidden, or dear), -ERANGE
+ * (cross-check), -ENXIO (switched off), -ETIMEDOUT (the daemon does not answer within a second, or
+ * does not renew the page), -EIO (a system call failed).  Not async-signal-safe: it allocates,
+ * once.
  */
 VDSOTIME_PUBLIC int vdsotime_attach(
 	struct vdsotime **ret, const char *runtime_dir, unsigned int flags);
@@ -166,7 +173,8 @@ VDSOTIME_PUBLIC int vdsotime_refresh(struct vdsotime *t);
 /*
  * A drop-in for clock_gettime(): the same result for every id, errors included (-EINVAL).  Ordered:
  * the counter is read after everything that came before in this thread, so that a time is never
- * earlier than one that another thread took and handed over.
+ * earlier than one that another thread took and handed over.  The _ns reads, these and those below,
+ * also give -EOVERFLOW, for a time that 64 bits of ns cannot hold.
  */
 VDSOTIME_PUBLIC int vdsotime_gettime(const struct vdsotime *t, clockid_t id, struct timespec *ret);
 VDSOTIME_PUBLIC int vdsotime_gettime_ns(const struct vdsotime *t, clockid_t id, int64_t *ret);
@@ -210,7 +218,8 @@ static inline int vdsotime_interval_before(const struct vdsotime_interval *i, in
 
 /*
  * Sleep until time_ns (UTC) is surely over: "commit wait".  0; -ENODATA as vdsotime_interval();
- * -EINTR when a signal came first; -ETIMEDOUT when timeout (relative, NULL: none) ran out.
+ * -EINTR when a signal came first; -ETIMEDOUT when timeout (relative, NULL: none) ran out; -EINVAL
+ * when it is no timespec.
  */
 VDSOTIME_PUBLIC int vdsotime_wait_until_past(
 	const struct vdsotime *t, int64_t time_ns, const struct timespec *timeout);
@@ -224,7 +233,8 @@ static inline uint64_t vdsotime_stamp(void)
 /*
  * What clock id said when the stamp was taken.  For the clocks of the page only.  -ERANGE when the
  * stamp is older than the page's ring of past parameters, or lies in the future or in a gap of it;
- * -EINVAL for other ids; -ENODATA without a page.
+ * -EINVAL for other ids; -ENODATA without a page, and in another time namespace than the daemon's
+ * for MONOTONIC, MONOTONIC_RAW and BOOTTIME.
  */
 VDSOTIME_PUBLIC int vdsotime_resolve(
 	const struct vdsotime *t, uint64_t stamp_ticks, clockid_t id, int64_t *ret);
@@ -240,8 +250,10 @@ VDSOTIME_PUBLIC int vdsotime_status(const struct vdsotime *t, struct vdsotime_st
 
 /*
  * Wait until the page's epoch is another than seen (as a snapshot or status gave it).  0 when it
- * is; -ETIMEDOUT after timeout (relative; NULL: none); -EINTR; -ENODATA without a page, and with
- * one that has neither line intact.  A daemon that dies wakes nobody: give a timeout.
+ * is; -ETIMEDOUT after timeout (relative; NULL: none); -EINVAL when that is no timespec; -EINTR
+ * when a signal came (without a timeout, as a rule, only one whose handler was set without
+ * SA_RESTART); -ENODATA without a page, and with one that has neither line intact.  A daemon that
+ * dies wakes nobody: give a timeout.
  */
 VDSOTIME_PUBLIC int vdsotime_wait_epoch(
 	const struct vdsotime *t, uint64_t seen, const struct timespec *timeout);
@@ -251,10 +263,12 @@ VDSOTIME_PUBLIC int vdsotime_wait_epoch(
  * read the counter.  One connection, opaque; for one thread at a time, and not for signal handlers.
  * Nothing is allocated after vdsotime_stamps_connect().
  *
- * timeout is relative; NULL: none; zero: only look.  A call that waits returns -ETIMEDOUT after it,
- * and -EINTR when a signal came; the connection stays good, and a reply that comes late is dropped.
- * It is of no more use after -ECONNRESET (the daemon closed it: connect anew) or -EPROTO (what came
- * is not of this protocol), which every later call returns again.
+ * timeout is relative; NULL: none; zero: only look; -EINVAL when it is no timespec.  A call that
+ * waits returns -ETIMEDOUT after it, and -EINTR when a signal came; the connection stays good, and
+ * a reply that comes late is dropped.  It is of no more use after -ECONNRESET (the daemon closed
+ * it, also since there was no room for ticks for StallTimeout=: connect anew) or -EPROTO (what came
+ * is not of this protocol), which every later call returns again; vdsotime_stamps_read() hands out
+ * the ticks first that it has.
  */
 struct vdsotime_stamps;
 
@@ -278,7 +292,7 @@ struct vdsotime_stamps_record {
 
 /*
  * Connect.  runtime_dir as for vdsotime_attach(); flags: 0.  0 and a connection; -EINVAL; -ENOMEM;
- * -ENAMETOOLONG; and of the errors of vdsotime_attach() -ENOENT, -EACCES, -EPERM, -EPROTO,
+ * -ENAMETOOLONG; and as of vdsotime_attach() -ENOENT, -EACCES, -EPERM, -EPROTO (see there),
  * -EPROTONOSUPPORT, -ETIMEDOUT, -EIO.  Waits a second at most for the daemon, and another for its
  * answer.
  */
@@ -314,7 +328,10 @@ VDSOTIME_PUBLIC int vdsotime_stamps_request(struct vdsotime_stamps *s, const clo
 VDSOTIME_PUBLIC int vdsotime_stamps_subscribe(struct vdsotime_stamps *s, clockid_t id,
 	uint32_t interval_us, uint32_t count, const struct timespec *timeout);
 
-/* The next tick.  0; -ENODATA when there is no subscription, or no longer; -errno. */
+/*
+ * The next tick; those that were kept come first.  0; -ENODATA when there is no subscription, or no
+ * longer; -errno.
+ */
 VDSOTIME_PUBLIC int vdsotime_stamps_read(struct vdsotime_stamps *s, const struct timespec *timeout,
 	struct vdsotime_stamps_record *ret);
 
