@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include <vdsotime/attach.h>
 #include <vdsotime/client.h>
@@ -260,20 +261,51 @@ static void print_text(const struct ctl *ctl, const struct value *v)
 	table_free(c.table);
 }
 
-/* Why there is no page to show: the library's own reason, where it is one of the page's. */
-static int explain(const struct ctl *ctl, int error)
+/* The library's reason not to read the page: it looks closer than who only attaches. */
+static uint32_t reason_of_library(const struct ctl *ctl)
 {
-	struct vdsotime_status status = { 0 };
+	struct vdsotime_status status = { .reason = VDSOTIME_NOPAGE_SYSTEM };
 	struct vdsotime *t;
 
-	if (error != -ERANGE)
-		return call_explain(ctl, CALL_STAMP_SOCKET, error, false);
 	if (vdsotime_attach(&t, ctl->runtime_dir, VDSOTIME_FALLBACK) == 0) {
 		vdsotime_status(t, &status);
 		vdsotime_detach(t);
 	}
-	ctl_error(ctl, "page: not to be read here: %s", vdsotime_nopage_text(status.reason));
-	return CTL_DEGRADED;
+	return status.reason;
+}
+
+/* The daemon is there, and its page is not for us. */
+static int explain_page(const struct ctl *ctl, int error)
+{
+	uint32_t reason = reason_of_library(ctl);
+	const char *text = vdsotime_nopage_text(reason);
+
+	/* The library found nothing wrong, or has no name for it. */
+	if (reason == VDSOTIME_NOPAGE_NONE || reason == VDSOTIME_NOPAGE_SYSTEM)
+		text = strerror(-error);
+	ctl_error(ctl, "page: not to be read here: %s", text);
+	return reason == VDSOTIME_NOPAGE_PROTOCOL || reason == VDSOTIME_NOPAGE_SYSTEM
+		       ? CTL_FAILURE
+		       : CTL_DEGRADED;
+}
+
+/* Why there is no page to show. */
+static int explain(const struct ctl *ctl, int error)
+{
+	switch (-error) {
+	case ENAMETOOLONG:
+	case ENOENT:
+	case ENOTDIR:
+	case ECONNREFUSED:
+	case EACCES:
+		return call_explain(ctl, CALL_STAMP_SOCKET, error, false);
+	case EAGAIN:
+		ctl_error(ctl, "vdsotimed did not answer on %s/%s in time",
+			call_runtime_dir(ctl->runtime_dir), CALL_STAMP_SOCKET);
+		return CTL_TIMEOUT;
+	default:
+		return explain_page(ctl, error);
+	}
 }
 
 int verb_page(const struct ctl *ctl, int argc, char **argv)

@@ -5,6 +5,7 @@
     ctl.py VDSOTIMED VDSOTIMECTL
 """
 
+import fcntl
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import tempfile
 import threading
 import time
 
+import stamp
 import tap
 from daemon import PATIENCE_S, Daemon
 
@@ -643,6 +645,9 @@ def test_a_daemon_that_hangs_is_a_timeout(program, ctl):
         assert_equal(result.code, TIMEOUT)
         assert_one_line(result.err, "did not answer")
         assert "no answer" in result.out and "vDSO: " in result.out
+        result = d.run("page")
+        assert_equal((result.code, result.out), (TIMEOUT, ""))
+        assert_one_line(result.err, f"did not answer on {d.runtime_dir}/stamp")
         assert_equal(d.run("now").code, OK)
         begin = time.monotonic()
         assert_equal(d.run("wait", "--timeout=100ms").code, TIMEOUT)
@@ -664,6 +669,62 @@ def test_a_listener_of_another_kind_is_told(_, ctl):
             result = run(ctl, f"--runtime-dir={folder}", "call", "GetStatus")
             assert_equal(result.code, FAILURE)
             assert_one_line(result.err, "wrong type")
+
+
+class StampImpostor(threading.Thread):
+    """Listens where a daemon would, and answers who asks for its page with that packet and descriptor."""
+
+    def __init__(self, runtime_dir, packet, fds=()):
+        super().__init__(daemon=True)
+        self.packet, self.fds = packet, fds
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(os.path.join(runtime_dir, "stamp"))
+        self.listener.listen()
+
+    def run(self):
+        while True:
+            peer, _ = self.listener.accept()
+            with peer:
+                if peer.recv(65536):
+                    socket.send_fds(peer, [self.packet], self.fds)
+
+
+def page_of(daemon):
+    """The packet that comes with the daemon's page, and all bytes of that."""
+    with stamp.connect(daemon) as s:
+        s.send(stamp.hello() + stamp.attach())
+        packet, fds, _, _ = socket.recv_fds(s, 65536, 1)
+    with open(fds[0], "rb") as f:
+        return packet, f.read()
+
+
+def sealed(content):
+    fd = os.memfd_create("page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(fd, content)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+    return fd
+
+
+def test_a_page_that_cannot_be_shown_says_why(program, ctl):
+    with Daemon(program) as d:
+        packet, page = page_of(d)
+    kind, boot_id = 56, 16  # where they are in the header
+    cases = (
+        (b"HTTP/1.1 400 Bad Request", None, FAILURE, "does not speak this protocol"),
+        (packet, None, DEGRADED, "sent no descriptor"),
+        (packet, b"x" * len(page), DEGRADED, "is no page"),
+        (packet, page[:boot_id] + b"x" * 16 + page[boot_id + 16 :], DEGRADED, "of another boot"),
+        (packet, page[:kind] + bytes(4) + page[kind + 4 :], DEGRADED, "switched the page off"),
+    )
+    for answer, content, code, told in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            fds = [sealed(content)] if content else []
+            StampImpostor(folder, answer, fds).start()
+            result = run(ctl, f"--runtime-dir={folder}", "page")
+            assert_equal((result.code, result.out), (code, ""), told)
+            assert_one_line(result.err, told)
+            for fd in fds:
+                os.close(fd)
 
 
 class Impostor(threading.Thread):
