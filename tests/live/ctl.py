@@ -19,6 +19,7 @@ import time
 
 import stamp
 import tap
+from checks import assert_equal
 from daemon import PATIENCE_S, Daemon
 
 OK, FAILURE, USAGE, NOT_RUNNING, DEGRADED, PERMISSION, TIMEOUT = 0, 1, 2, 3, 4, 5, 124
@@ -86,10 +87,6 @@ class Served(Daemon):
 
     def run(self, *args, **options):
         return run(self.ctl, f"--runtime-dir={self.runtime_dir}", *args, **options)
-
-
-def assert_equal(found, expected, what=""):
-    assert found == expected, f"{what}: {found!r} is not {expected!r}"
 
 
 def assert_one_line(text, part):

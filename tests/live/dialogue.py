@@ -15,8 +15,9 @@ import tempfile
 import time
 
 import tap
+from checks import wait_until
 from daemon import PATIENCE_S, Daemon
-from stamp import as_user, cpu_s, is_closed, open_descriptors, wait_until
+from stamp import as_user, cpu_s, is_closed, open_descriptors
 
 TIME = "org.vdsotime.Time"
 SERVICE = "org.varlink.service"

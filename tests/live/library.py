@@ -96,7 +96,7 @@ def test_readers_outlive_a_hundred_daemons(daemon, reader, *_):
         print(f"# {sum(program.finish() for program in readers)} reads over {KILLS} lives of the daemon")
 
 
-def test_stamps_are_resolved_over_the_whole_ring(daemon, _reader, _stamper, ring, *_):
+def test_stamps_are_resolved_from_the_ring(daemon, _reader, _stamper, ring, *_):
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
         f.write("[Time]\nPeriod=10ms\nFastPeriod=1ms\n")
         f.flush()

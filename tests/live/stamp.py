@@ -22,6 +22,7 @@ import tempfile
 import time
 
 import tap
+from checks import wait_until
 from daemon import PATIENCE_S, Daemon
 
 HELLO, ATTACH, STAMP, SUBSCRIBE, TICK = 1, 2, 3, 4, 5
@@ -74,13 +75,6 @@ def statistics(daemon):
 
 def refusals(daemon):
     return {r["reason"]: r["count"] for r in statistics(daemon)["refused"]}
-
-
-def wait_until(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)
 
 
 def is_closed(s):
@@ -446,7 +440,6 @@ def test_user_that_asks_too_much_is_slowed_down(program):
             print(f"# {spent * 1000:.0f} ms of CPU")
             assert spent < 0.5 * seconds
             assert statistics(d)["throttled"] > 10
-            assert ask(bystander, *[stamp(MONOTONIC)] * 256)[0][2] == 0
             for _ in range(20):
                 assert ask(bystander, *[stamp(MONOTONIC)] * 256)[0][2] == 0
             wait_until(lambda: statistics(d)["peers"] == 1)
