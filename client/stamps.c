@@ -28,7 +28,7 @@
 /* Ticks kept while a reply is waited for: a packet of them fits when there are none yet. */
 #define TICKS_MAX STAMP_PACKET_MAX
 
-/* Packets of no use that one read takes in: more than a socket's buffer holds by default. */
+/* Packets of no use, more than a socket's buffer holds by default: then a read minds its time. */
 #define USELESS_MAX 1024
 
 struct vdsotime_stamps {
